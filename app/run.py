@@ -28,6 +28,7 @@ from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
+from app.metrics.siblings import Siblings
 from app.runtime.lease import Leases
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.runtime.notices import QUIET_SECONDS
@@ -53,10 +54,13 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, database: Database, holder: str = "") -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, database: Database, holder: str = "", siblings: Siblings | None = None
+) -> AsyncIterator[Running]:
     """Run what the settings' roles ask for, for as long as the block lasts.
 
-    `holder` names this process in leases, and the one that is started again in its place.
+    `holder` names this process in leases, and the one that is started again in its place; `siblings` are the
+    other processes of this program.
 
     A loop that ends by a fault of ours ends the block too, with its error.
     """
@@ -79,7 +83,7 @@ async def running(settings: Settings, database: Database, holder: str = "") -> A
         if zmq and "follow" in settings.roles:
             tasks.append(zmq_announcements.listen(zmq, _wakes(shared)))
         await stack.enter_async_context(_together(tasks))
-        scrape, metrics = await watching.opened(stack, shared, process)
+        scrape, metrics = await watching.opened(stack, shared, process, siblings)
         admin, public = await _listeners(stack, shared, scrape, database)
         collect_less()
         yield Running(admin, public, health, engine, metrics)

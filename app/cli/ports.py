@@ -55,6 +55,7 @@ def fixed(settings: Settings) -> Settings:
     names = [
         "admin_bind",
         "public_bind",
+        *(["metrics_bind"] if settings.metrics_bind else []),
         *(["devnet_bind", "devnet_zmq_bind"] if settings.node_url is None else []),
     ]
     return settings.model_copy(update={name: choose(getattr(settings, name)) for name in names})

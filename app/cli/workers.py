@@ -6,9 +6,11 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app import configured_node, run
 from app.cli import ports
@@ -18,6 +20,8 @@ from app.config.settings import Settings
 from app.config.values import Bind
 from app.db.database import Database
 from app.db.embedded.programs import EmbeddedError
+from app.metrics.siblings import Siblings
+from app.run import Running
 from app.runtime import stopping
 from app.runtime.supervisor import Child, NotStarted, Ready, Supervisor
 
@@ -30,38 +34,47 @@ def serve(settings: Settings, database: Database, say: Say) -> None:
     """Run until a signal says to stop; `say` is called with the ports once all processes are ready."""
     settings = ports.fixed(settings)
     run.collect_less()  # what is loaded by now is the same memory in all of them
-    with _reserved(settings.admin_bind), _reserved(settings.public_bind):
-        supervisor = Supervisor(_children(settings, database), partial(_tend, database))
+    with ExitStack() as stack:
+        for bind in (settings.admin_bind, settings.public_bind, settings.metrics_bind):
+            if bind is not None:
+                stack.enter_context(_reserved(bind))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="kennel-")))
+        supervisor = Supervisor(_children(settings, database, folder), partial(_tend, database))
         try:
             supervisor.run(lambda: say(settings.admin_bind.port, settings.public_bind.port))
         except NotStarted:
             sys.exit(1)  # the process has said why
 
 
-def _children(settings: Settings, database: Database) -> list[Child]:
-    """Return the loops, where there are any, and the workers."""
+def _children(settings: Settings, database: Database, folder: Path) -> list[Child]:
+    """Return the loops, where there are any, and the workers; in `folder` they hear of each other."""
     own = replace(database, restart=None)  # PostgreSQL is this process's child
     node_url = settings.node_url or configured_node.devnet_url(settings)
-    loops = workers.of_loops(settings)
+    loops, worker = workers.of_loops(settings), workers.of_worker(settings, node_url)
     holder = secrets.token_hex(8)  # so that loops that start again need not wait for their leases
-    children = [Child("the loops", partial(_run, loops, own, holder))] if loops.roles else []
+    running = partial(run.running, loops, _part(own, loops), holder, Siblings(folder, "loops"))
+    children = [Child("the loops", partial(_run, running))] if loops.roles else []
     for number in range(1, settings.workers + 1):
-        worker = workers.of_worker(settings, number, node_url)
-        children.append(Child("a worker", partial(_run, worker, own, "")))
+        siblings = Siblings(folder, f"worker-{number}")
+        running = partial(run.running, worker, _part(own, worker), siblings=siblings)
+        children.append(Child("a worker", partial(_run, running)))
     return children
 
 
-def _run(settings: Settings, database: Database, holder: str, ready: Ready) -> None:
+def _part(database: Database, settings: Settings) -> Database:
+    return replace(database, connections=settings.database_connections)
+
+
+def _run(running: Callable[[], AbstractAsyncContextManager[Running]], ready: Ready) -> None:
     """Be one of the processes."""
-    part = replace(database, connections=settings.database_connections)
     with errors_in_one_sentence():
-        stopping.until_stopped(partial(_until, settings, part, holder, ready))
+        stopping.until_stopped(partial(_until, running, ready))
 
 
 async def _until(
-    settings: Settings, database: Database, holder: str, ready: Ready, stop: asyncio.Event
+    running: Callable[[], AbstractAsyncContextManager[Running]], ready: Ready, stop: asyncio.Event
 ) -> None:
-    async with run.running(settings, database, holder):
+    async with running():
         ready()
         await stop.wait()
 

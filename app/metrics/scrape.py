@@ -1,4 +1,4 @@
-"""One answer to Prometheus: the installation as the database and the node have it now, then this process."""
+"""One answer to Prometheus: the installation as the database and the node have it now, then this program's processes."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import monitoring
 from app.domain.monitoring import Section
+from app.metrics import siblings
 from app.metrics.process import ProcessMetrics, Value, gauge
+from app.metrics.siblings import Siblings
 from app.runtime.shared_runs import SharedRun
 
 _log = logging.getLogger(__name__)
@@ -34,12 +36,20 @@ async def no_node() -> int | None:
 
 
 class Scrape:
-    """Answers to Prometheus. Those who ask while an answer is made share the next one."""
+    """Answers to Prometheus. Those who ask while an answer is made share the next one.
+
+    Where the program is several processes, it answers for its siblings too.
+    """
 
     def __init__(
-        self, process: ProcessMetrics, engine: AsyncEngine, node_height: NodeHeight = no_node
+        self,
+        process: ProcessMetrics,
+        engine: AsyncEngine,
+        node_height: NodeHeight = no_node,
+        beside: Siblings | None = None,
     ) -> None:
         self.process = process
+        self._siblings = beside
         self._engine = engine
         self._node_height = node_height
         self._runs: SharedRun[bytes] = SharedRun()
@@ -58,7 +68,17 @@ class Scrape:
             rows |= await self._read(section)
         node = await self._height()
         installation = generate_latest(_Families([*_of_database(rows), *_of_node(rows, node)]))
-        return installation + generate_latest(self.process.registry)
+        return installation + await self._of_processes()
+
+    async def _of_processes(self) -> bytes:
+        if self._siblings is None:
+            return generate_latest(self.process.registry)
+        figures = {self._siblings.name: self.packed(), **await self._siblings.others()}
+        return generate_latest(_Families(list(siblings.together(figures))))
+
+    def packed(self) -> bytes:
+        """Return the figures of this process, for its siblings."""
+        return siblings.packed(self.process.registry)
 
     async def _read(self, section: Section) -> Fetched:
         """Read a section; nothing if the database is slow or away: what is not known has no figure."""
@@ -80,10 +100,10 @@ class Scrape:
 class _Families(Collector):
     """Metrics that are there already."""
 
-    def __init__(self, families: Sequence[GaugeMetricFamily]) -> None:
+    def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
 
-    def collect(self) -> Sequence[GaugeMetricFamily]:
+    def collect(self) -> Sequence[Metric]:
         return self._families
 
 

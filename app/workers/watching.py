@@ -6,19 +6,24 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
 
+from fastapi import FastAPI
+
 from app.api import application, context, origins
 from app.api.serving import serving
 from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble, Slots
 from app.config.settings import Settings
-from app.config.values import Bind, SettingsError
+from app.config.values import SettingsError
 from app.db import reads
 from app.domain import dogecoin
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import NodeHeight, Scrape
+from app.metrics.siblings import Siblings
 from app.metrics.traces import NotInstalled, Traces
+from app.runtime.http.limits import Limits
+from app.workers import roles
 from app.workers.roles import Shared
 
 SLOTS: Final = Slots(1, 2)
@@ -37,27 +42,43 @@ def trace(stack: AsyncExitStack, settings: Settings, process: ProcessMetrics) ->
     process.observers.traces = traces
 
 
-async def opened(stack: AsyncExitStack, shared: Shared, process: ProcessMetrics) -> tuple[Scrape, int]:
+async def opened(
+    stack: AsyncExitStack, shared: Shared, process: ProcessMetrics, siblings: Siblings | None
+) -> tuple[Scrape, int]:
     """Return what answers to Prometheus, and the port of its own listener; 0 where the settings want none.
 
-    It reads by connections of the loops, one at a time.
+    It reads by connections of the loops, one at a time. Siblings share the port, and each answers for all.
     """
     node = await stack.enter_async_context(shared.node.with_slots(SLOTS))
-    answers = Scrape(process, reads(shared.engine), _height_of(node))
+    answers = Scrape(process, reads(shared.engine), _height_of(node), siblings)
     stack.push_async_callback(answers.close)
-    bind = shared.settings.metrics_bind
-    return answers, 0 if bind is None else await _listen(stack, shared, answers, bind)
+    if siblings is not None:
+        await stack.enter_async_context(siblings.answering(answers.packed))
+    if (bind := shared.settings.metrics_bind) is None:
+        return answers, 0
+    elsewhere = roles.done_elsewhere(shared.settings.roles) if siblings else frozenset()
+    app = _application(
+        shared, answers, elsewhere, origins.names_of(bind.host, *(shared.settings.allowed_hosts or ()))
+    )
+    return answers, await stack.enter_async_context(
+        serving(app, *bind.address, Limits(shares_port=siblings is not None))
+    )
 
 
-async def _listen(stack: AsyncExitStack, shared: Shared, answers: Scrape, bind: Bind) -> int:
-    """Serve /metrics, /ready and /health, without a token."""
+def _application(
+    shared: Shared, answers: Scrape, elsewhere: frozenset[str], names: frozenset[str]
+) -> FastAPI:
+    """Return what answers to /metrics, /ready and /health, without a token; loops `elsewhere` must run too."""
     settings = shared.settings
-    names = origins.names_of(bind.host, *(settings.allowed_hosts or ()))
     installation = Installation(dogecoin.network_by_name(settings.network), settings.confirmations, str)
     commits = GroupCommit(shared.engine, installation, lambda _: None)
-    api = replace(context.of(shared.engine, commits), health=answers.process.health, scrape=answers)
-    app = application.watching(api, lambda: secrets.token_hex(8), names)
-    return await stack.enter_async_context(serving(app, *bind.address))
+    api = replace(
+        context.of(shared.engine, commits),
+        health=answers.process.health,
+        elsewhere=elsewhere,
+        scrape=answers,
+    )
+    return application.watching(api, lambda: secrets.token_hex(8), names)
 
 
 def _height_of(node: Node) -> NodeHeight:

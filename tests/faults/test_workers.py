@@ -12,8 +12,9 @@ from threading import Event
 import httpx
 import pytest
 
-from tests.end_to_end.program import Devnet, Program, running, until
+from tests.end_to_end.program import Devnet, Program, free_ports, running, until
 from tests.end_to_end.shop import Shop, order
+from tests.exposition import figures
 from tests.faults.conftest import Said
 
 CLIENTS = 8
@@ -26,6 +27,7 @@ def program(tmp_path: Path, node_alone: Devnet, module_database: str, said: Said
     settings = {
         "KENNEL_DATABASE_URL": module_database,
         "KENNEL_WORKERS": "2",
+        "KENNEL_METRICS_BIND": f"127.0.0.1:{free_ports(1)[0]}",
         **node_alone.settings,
     }
     with running(Program(tmp_path, node_alone.node, **settings)) as program:
@@ -59,6 +61,27 @@ def test_whichever_process_is_killed_starts_again_and_what_was_answered_is_there
     until(lambda: shop.shown(invoice)["total_payment_confirmed"])
     assert len(set(processes(program)) - {loops, *workers}) == 2
     assert program.said().count("starts again") == 2
+
+
+def test_one_scrape_sees_all_processes_and_the_one_that_starts_again(program: Program) -> None:
+    until(lambda: is_ready(program))
+    address = f"http://{program.settings['KENNEL_METRICS_BIND']}"
+
+    def scraped() -> dict[str, float]:
+        """When each process began."""
+        text = httpx.get(f"{address}/metrics").text
+        began = "process_start_time_seconds{process="
+        return {
+            name.removeprefix(began): value for name, value in figures(text).items() if name.startswith(began)
+        }
+
+    before = until(lambda: seen if len(seen := scraped()) == 3 else {})
+    os.kill(processes(program)[-1], signal.SIGKILL)
+    after = until(lambda: seen if len(seen := scraped()) == 3 and seen != before else {})
+
+    assert set(before) == set(after) == {'"loops"}', '"worker-1"}', '"worker-2"}'}
+    assert after['"worker-2"}'] > before['"worker-2"}']
+    assert httpx.get(f"{address}/ready").status_code == 200
 
 
 def test_a_stop_under_load_cuts_off_nothing_that_was_answered(program: Program) -> None:

@@ -11,12 +11,12 @@ def test_workers_share_the_limits_and_the_loops_have_the_other_roles() -> None:
         {"KENNEL_WORKERS": "3", "KENNEL_PUBLIC_STREAMS": "100", "KENNEL_METRICS_BIND": "127.0.0.1:9000"}
     )
 
-    loops, worker = workers.of_loops(read), workers.of_worker(read, 2, "http://user:password@127.0.0.1:1")
+    loops, worker = workers.of_loops(read), workers.of_worker(read, "http://user:password@127.0.0.1:1")
 
     assert (loops.roles, worker.roles) == (frozenset({"follow", "send", "relay"}), frozenset({"http"}))
     assert (loops.database_connections, worker.database_connections) == (10, 10)
     assert (worker.public_streams, worker.streams_per_address) == (34, 100)
-    assert (str(loops.metrics_bind), str(worker.metrics_bind)) == ("127.0.0.1:9000", "127.0.0.1:9002")
+    assert (str(loops.metrics_bind), str(worker.metrics_bind)) == ("127.0.0.1:9000", "127.0.0.1:9000")
 
 
 def test_each_process_must_have_ten_connections() -> None:
