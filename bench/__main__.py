@@ -27,6 +27,7 @@ from bench import (
     lists,
     lone,
     metrics,
+    notify,
     page,
     payments,
     programs,
@@ -36,7 +37,9 @@ from bench import (
     signing,
     start,
     strangers,
+    takeover,
     transfers,
+    workers,
 )
 from bench.figures import Figure
 from bench.programs import Testbed
@@ -63,6 +66,9 @@ PARTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "signing": signing.measure,
     "sequencer": sequencer.measure,
     "metrics": metrics.measure,
+    "workers": workers.measure,
+    "notify": notify.measure,
+    "takeover": takeover.measure,
 }
 
 

@@ -39,7 +39,7 @@ LONE = 300
 MEMORY_BYTES = 150 * 1024 * 1024
 ASSET = "gold"
 
-_FILL = f"""
+FILL = f"""
     INSERT INTO assets (code, name, decimals) VALUES ('{ASSET}', 'Gold', 2);
     INSERT INTO balances (account_id, asset, available, seq)
     SELECT id, '{ASSET}', 1000000000000, 0 FROM accounts
@@ -205,7 +205,7 @@ async def _bank(testbed: Testbed, node: Devnet, accounts: int) -> AsyncIterator[
         engine = await stack.enter_async_context(programs.engine(url))
         async with engine.begin() as db:
             await filling.fill(db, accounts, 1, {})
-            for statement in _FILL.split(";"):
+            for statement in FILL.split(";"):
                 await db.execute(sa.text(statement))
         await programs.vacuum(engine)
         await stack.enter_async_context(
