@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CODE := app devnet tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install eventbridge otel test bench check quick lint format docs lock image clean soak soak-events
+.PHONY: run install eventbridge otel test bench check quick lint format docs lock image clean soak soak-events soak-faults soak-fuzz
 
 run: install
 	@$(BIN)/python -m app demo
@@ -35,6 +35,14 @@ soak: $(VENV)/dev
 # make soak-events SECONDS=600: events are told for so long while the program, the broker and the receiver die. SEED=n dies as then.
 soak-events: $(VENV)/dev
 	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/test_telling_kills.py
+
+# make soak-faults SECONDS=120: an installation of many processes is killed, frozen, cut off and failed over for so long under load.
+soak-faults: $(VENV)/dev
+	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/all_at_once
+
+# make soak-fuzz COUNT=1000000: so many inputs that nobody means well with. SEED=n tries those of then.
+soak-fuzz: $(VENV)/dev
+	SOAK_COUNT=$(or $(COUNT),1000000) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/fuzz
 
 check: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -474,6 +474,16 @@ LUCKY = {
     ("tests/end_to_end/program.py", "time.sleep"): "asks another process again until it answers",
     ("tests/end_to_end/shop.py", "time.sleep"): "asks another process again until it answers",
     ("tests/faults/test_kills.py", "time.sleep"): "the moment of the kill is the test's input",
+    ("tests/faults/all_at_once/faults.py", "time.sleep"): "the moments of the faults are the test's input",
+    ("tests/faults/all_at_once/load.py", "time.sleep"): "how great the load is is the test's input",
+    (
+        "tests/faults/all_at_once/test_all_at_once.py",
+        "time.sleep",
+    ): "a block a second until a claim comes true",
+    (
+        "tests/faults/all_at_once/test_away_for_long.py",
+        "time.sleep",
+    ): "how long they are away is the test's input",
     (
         "tests/upgrade/test_beside_the_version_before.py",
         "pytest.skip",

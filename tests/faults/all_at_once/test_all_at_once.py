@@ -1,0 +1,161 @@
+"""Everything dies, freezes and is cut off at random under load: what was answered is there, once, told in order.
+
+`make soak-faults SECONDS=600` goes on for so long.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from app import money
+from tests.end_to_end.program import NeverTrueError, Program, until, until_equal
+from tests.end_to_end.shop import Shop, answered
+from tests.faults.all_at_once import installation
+from tests.faults.all_at_once.faults import Faults
+from tests.faults.all_at_once.installation import Installation
+from tests.faults.all_at_once.load import GOLD, PAYER, PLAYERS, SHOPS, Load
+from tests.faults.conftest import Said
+from tests.faults.traffic import assert_events_are_whole, chain_of
+
+SECONDS: Final = int(os.environ.get("SOAK_SECONDS", "0")) or 20
+SEED: Final = os.environ.get("SOAK_SEED")
+CONFIRMATIONS: Final = 8
+SETTLE_SECONDS: Final = 120
+"""Statements of a silent database end after 25 s, claims of a killed process after 20 s, posts that hang after 15 s."""
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of all that is random here. It is printed, so that a failure can be repeated as far as time can."""
+    number = int(SEED) if SEED else random.SystemRandom().randrange(2**32)
+    print(f"make soak-faults SECONDS={SECONDS} SEED={number}", flush=True)  # noqa: T201  to repeat a failure
+    return number
+
+
+@pytest.fixture
+def whole(tmp_path: Path, said: Said) -> Iterator[Installation]:
+    tmp_path.chmod(0o755)
+    with installation.running(tmp_path) as whole:
+        for process in (*whole.instances, whole.node):
+            said.by(process)
+        yield whole
+
+
+def test_whatever_dies_every_answer_is_kept_once_and_every_event_arrives_in_order(
+    whole: Installation, seed: int
+) -> None:
+    load, faults = Load(whole, seed), Faults(whole, random.Random(f"{seed} faults"))
+    first = whole.instances[0]
+    load.prepare()
+
+    with load.flowing():
+        faults.happen(SECONDS)
+    until(
+        lambda: all(instance.admin.get("/ready").is_success for instance in whole.instances), SETTLE_SECONDS
+    )
+    load.ask_again()
+    _settle(whole, load)
+
+    assert load.refused == []
+    _assert_sales(whole, load)
+    _assert_moves(first, load)
+    _assert_payments(whole, load)
+    audits = [instance.audit()["totals"] for instance in whole.instances]
+    assert audits == [audits[0]] * len(audits)
+    assert_events_are_whole(first)
+    told = _assert_told(whole)
+    print(  # noqa: T201  what the run was worth
+        f"{sum(load.statuses.values())} requests {dict(load.statuses)}, {len(load.done)} done, {load.blocks} blocks,"
+        f" {told} events, {sum(faults.counts.values())} faults: {dict(faults.counts)}"
+    )
+
+
+def _settle(whole: Installation, load: Load) -> None:
+    """Let all that is on its way come to its end: a block each second until every payment has its confirmations."""
+    first = whole.instances[0]
+
+    def confirmed() -> list[str]:
+        first.node.mine()
+        time.sleep(1)
+        paid = _pages(first, f"/account/{PAYER}/payments")
+        return sorted(payment["reference"] for payment in paid if payment["state"] == "CONFIRMED")
+
+    until_equal(confirmed, sorted(load.of("pay")), SETTLE_SECONDS)
+    first.node.mine(CONFIRMATIONS)
+    for instance in whole.instances:
+        instance.keep_up(SETTLE_SECONDS)
+
+
+def _assert_sales(whole: Installation, load: Load) -> None:
+    """Each sale has one invoice, and each invoice what the chain has sent to it."""
+    first = whole.instances[0]
+    received, _ = chain_of(whole.node.node)
+    listed = {name: Shop(first, name).invoices() for name in SHOPS}
+    shown = [invoice for invoices in listed.values() for invoice in invoices]
+    assert sorted(invoice["id"] for invoice in shown) == sorted(
+        sold["id"] for _, sold in load.of("sale").values()
+    )
+    assert len({invoice["reference"] for invoice in shown}) == len(shown)
+    for invoice in shown:
+        assert money.parse(invoice["total_confirmed"]) == received[invoice["id"]], invoice
+    for name, invoices in listed.items():
+        owed = sum(received[invoice["id"]] for invoice in invoices)
+        assert Shop(first, name).balance() == ("0", money.show(owed))
+
+
+def _assert_moves(program: Program, load: Load) -> None:
+    """Each transfer was made once."""
+    balances = Counter(dict.fromkeys(PLAYERS, GOLD))
+    for asked, _ in load.of("move").values():
+        balances[asked.body["from"]] -= 1
+        balances[asked.body["to"]] += 1
+    for name in PLAYERS:
+        shown = answered(program.admin.get(f"/account/{name}/balances"))["items"]
+        assert {"gold": str(balances[name])}.items() <= {
+            item["asset"]: item["available"] for item in shown
+        }.items(), name
+
+
+def _assert_payments(whole: Installation, load: Load) -> None:
+    """Each payment arrived once, and there are no others."""
+    paid = _pages(whole.instances[0], f"/account/{PAYER}/payments")
+    asked = {asked.body["to"]: key for key, (asked, _) in load.of("pay").items()}
+    assert sorted(payment["reference"] for payment in paid) == sorted(asked.values())
+    received, _ = chain_of(whole.node.node)
+    assert [to for to in asked if received[to] != money.parse("1.5")] == []
+
+
+def _assert_told(whole: Installation) -> int:
+    """Webhook and broker were told the same as `GET /events` shows; the broker for the first time in order."""
+    audience, first = whole.audience, whole.instances[0]
+    with suppress(NeverTrueError):  # what has not come is shown below
+        audience.hears_all(first)
+    events = {event["position"]: event for event in first.events()}
+    told = [event for _, event in audience.subscriber.messages]
+    posted = [post.event for post in audience.receiver.posts]
+    for heard in (told, posted):
+        assert sorted(set(events) - {event["position"] for event in heard}) == []
+        assert [event for event in heard if event != events.get(event["position"])][:3] == []
+    first_sights = list(dict.fromkeys(event["position"] for event in told))
+    assert first_sights == sorted(first_sights)
+    return len(events)
+
+
+def _pages(program: Program, path: str) -> list[Any]:
+    """All items of a list."""
+    items: list[Any] = []
+    cursor = ""
+    while True:
+        joined = "&" if "?" in path else "?"
+        page = answered(program.admin.get(f"{path}{joined}limit=100&cursor={cursor}"))
+        items += page["items"]
+        cursor = page["cursor"]
+        if not cursor:
+            return items
