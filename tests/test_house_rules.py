@@ -158,8 +158,14 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All of a file: to walk a tree takes longer than to parse it, and many rules do."""
+    return tuple(ast.walk(tree(path)))
+
+
 def functions(path: Path) -> Iterator[Function]:
-    yield from (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+    yield from (node for node in nodes(path) if isinstance(node, Function))
 
 
 def called(node: ast.Call) -> str:
@@ -192,10 +198,7 @@ def test_a_coroutine_of_the_domain_takes_its_connection_first() -> None:
 @cache
 def classes(folder: str) -> frozenset[str]:
     return frozenset(
-        node.name
-        for file in python(folder)
-        for node in ast.walk(tree(file))
-        if isinstance(node, ast.ClassDef)
+        node.name for file in python(folder) for node in nodes(file) if isinstance(node, ast.ClassDef)
     )
 
 
@@ -217,7 +220,7 @@ def test_the_domain_catches_nothing_but_what_its_own_pure_rules_say() -> None:
 
 
 def floats(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
             yield f"line {node.lineno}: {node.value}"
         if isinstance(node, ast.Call) and called(node) in ("float", "Float"):
@@ -275,7 +278,7 @@ CONNECTING = {
 
 def connecting(path: Path) -> Iterator[str]:
     """Ways to the database that pass by what the settings say of it."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and called(node) == "create_async_engine":
             yield "create_async_engine"
         if isinstance(node, ast.Call) and called(node) == "open_engine":
@@ -321,7 +324,7 @@ PYTHONS = re.compile(r"__(?!pydantic|fastapi|starlette|sa_|fields)[a-z_]+__")
 
 
 def framework_imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             modules, names = [alias.name for alias in node.names], []
         elif isinstance(node, ast.ImportFrom):
@@ -336,11 +339,15 @@ def framework_imports(path: Path) -> Iterator[str]:
 @cache
 def own_names() -> frozenset[str]:
     """The names that Kennel itself gives to anything, in any file."""
-    nodes = [node for path in python("app", "devnet") for node in ast.walk(tree(path))]
+    all_nodes = [node for path in python("app", "devnet") for node in nodes(path)]
     return frozenset(
-        [node.name for node in nodes if isinstance(node, Function | ast.ClassDef)]
-        + [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-        + [node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+        [node.name for node in all_nodes if isinstance(node, Function | ast.ClassDef)]
+        + [node.id for node in all_nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+        + [
+            node.attr
+            for node in all_nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        ]
     )
 
 
@@ -351,7 +358,7 @@ def is_foreign(attribute: str) -> bool:
 
 def inner_parts(path: Path) -> Iterator[str]:
     """What a file takes of objects that hide it, and changes of a list of routes."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute) and is_foreign(node.attr):
             yield ast.unparse(node)
         if isinstance(node, ast.Call) and called(node) in ("getattr", "setattr", "hasattr", "attrgetter"):
@@ -414,7 +421,7 @@ OTHERS_NAMES = {
 
 
 def vague(path: Path) -> Iterator[str]:
-    defined = (node.name for node in ast.walk(tree(path)) if isinstance(node, Function | ast.ClassDef))
+    defined = (node.name for node in nodes(path) if isinstance(node, Function | ast.ClassDef))
     for identifier in (path.stem, path.parent.name, *defined):
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier).lower().split("_")
         if VAGUE & set(words) and identifier not in OTHERS_NAMES:
@@ -436,7 +443,7 @@ def test_every_file_opens_with_what_it_is() -> None:
 
 def loops(path: Path) -> set[str]:
     """The names of the loops that a file makes."""
-    calls = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and called(node) == "Loop")
+    calls = (node for node in nodes(path) if isinstance(node, ast.Call) and called(node) == "Loop")
     names = (call.args[0] for call in calls if call.args)
     return {str(node.value) for node in names if isinstance(node, ast.Constant)}
 
@@ -462,7 +469,7 @@ PASSED_OVER = (
 
 
 def dotted(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute | ast.Name | ast.arg):
             yield node.arg if isinstance(node, ast.arg) else ast.unparse(node)
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -667,7 +674,7 @@ def test_no_private_word_is_left() -> None:
 
 def variables(path: Path) -> Iterator[str]:
     """The names that a file gives to values: parameters, and what is assigned to."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.arg):
             yield node.arg
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

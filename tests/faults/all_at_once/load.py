@@ -90,7 +90,7 @@ class Load:
 
     def of(self, word: str) -> dict[str, tuple[Order, Any]]:
         """What was answered of a kind, by keys."""
-        return {key: done for key, done in self.done.items() if key.startswith(word)}
+        return {key: done for key, done in list(self.done.items()) if key.startswith(word)}
 
     def _work(self, number: int) -> None:
         """Ask for one thing after the other, each until it is answered, whoever answers."""
