@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0080"
-down_revision = "0042"
+down_revision = "0070"
 
 
 def upgrade() -> None:
