@@ -48,6 +48,9 @@ FIXED: dict[str, Any] = {
     "rate_source": "",
     "rate_at": None,
     "link": "",
+    "renewable_until": None,
+    "renews": "",
+    "renewed_by": "",
     "items": orjson.Fragment(ITEMS),
 }
 OWNED: dict[str, Any] = FIXED | {

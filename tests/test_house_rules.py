@@ -72,6 +72,7 @@ WRITERS = {
         "invoices/issuing": "issues them; a trigger keeps what was issued",
         "blocks/block_rows": "writes what blocks paid, and nothing else",
         "invoices/receipts": "writes what was paid inside, and that an invoice is over",
+        "invoices/renewal": "notes which invoice renews the price of another",
     },
     "ready_keys": {
         "accounts/key_pool": "makes keys ready",
@@ -495,6 +496,7 @@ LUCKY = {
         "tests/upgrade/test_beside_the_version_before.py",
         "pytest.skip",
     ): "needs the history, which continuous integration clones",
+    ("tests/faults/test_renewal_kills.py", "time.sleep"): "the moment of the kill is the test's input",
     (
         "tests/unit/db/embedded/test_server.py",
         "time.sleep",

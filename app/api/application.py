@@ -39,7 +39,7 @@ from app.api import (
 )
 from app.api.access.authentication import Lock
 from app.api.access.request_rates import RequestRates
-from app.api.checkout import link_page, page
+from app.api.checkout import link_page, page, renewal_page
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
 from app.api.layers import Face, layers_of
@@ -145,6 +145,7 @@ def public(
             invoice_codes.router,
             page.router,
             link_page.router,
+            renewal_page.router,
             dogeconnect.public,
             addresses.public,
             operations.health,

@@ -44,15 +44,20 @@ class StatusView(responses.View):
     estimate_seconds_to_confirm: int
     expires: responses.Time | None
     payments: list[PaymentView]
+    fiat_total: str
+    fiat_currency: str
+    rate: str
+    rate_source: str
+    rate_at: responses.Time | None
 
     @classmethod
     def of(cls, status: InvoiceStatus) -> Self:
-        """Show it; nothing in it is more than the chain shows to everybody, but the total and the times."""
+        """Show it; nothing in it is more than the chain shows to everybody, but the price and the times."""
         names = ("total", "received", "confirmed", "seen", "remaining")
         amounts = {name: show(getattr(status, name)) for name in names}
         payments = [PaymentView.showing(payment, amount=show(payment.amount)) for payment in status.payments]
         expires = status.expires and status.expires.isoformat()
-        return cls.showing(status, expires=expires, payments=payments, **amounts)
+        return cls.showing(status, expires=expires, payments=payments, **amounts, **status.money)
 
 
 @busy.get(

@@ -62,6 +62,9 @@ class PublicInvoice(responses.View):
     rate_source: str
     rate_at: responses.Time | None
     link: str
+    renewable_until: responses.Time | None
+    renews: str
+    renewed_by: str
 
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext, token: str = "") -> Self:
@@ -116,6 +119,9 @@ class AdminInvoice(responses.View):
     rate_source: str
     rate_at: responses.Time | None
     link: str
+    renewable_until: responses.Time | None
+    renews: str
+    renewed_by: str
 
     @classmethod
     def of(cls, invoice: invoices.Invoice, context: AppContext) -> Self:
@@ -227,6 +233,23 @@ async def cancel_invoice(
 ) -> Response:
     """409 once something was received; cancelling again changes nothing."""
     result = await commits.submit(invoices.CANCEL, invoices.CancelOrder(foreign_id, invoice_id), key)
+    return responses.show(AdminInvoice.of(result.resource, context), replayed=result.replayed)
+
+
+@admin.post(
+    "/account/{foreign_id}/invoice/{invoice_id}/renew",
+    response_model=AdminInvoice,
+    summary="Renew the price of an invoice in money",
+)
+async def renew_invoice(
+    foreign_id: parameters.ForeignId,
+    invoice_id: parameters.InvoiceId,
+    key: idempotency_keys.BodilessKey,
+    commits: Commits,
+    context: Context,
+) -> Response:
+    """The invoice that its payer goes on with: a new one once its time is over and nothing has come."""
+    result = await commits.submit(invoices.RENEW, invoices.RenewOrder(invoice_id, foreign_id), key)
     return responses.show(AdminInvoice.of(result.resource, context), replayed=result.replayed)
 
 

@@ -56,6 +56,7 @@ class NewInvoice(request_body.Body):
     """What is to be paid, and from when on it counts as paid.
 
     With `fiat_currency` it is priced in money: by its items, by `fiat_total`, or by both, which agree.
+    For `renew_minutes` after that price has run out its payer gets a new one.
     """
 
     model_config = request_body.examples(_EXAMPLE, _WITH_PAGES, _IN_MONEY)
@@ -70,6 +71,7 @@ class NewInvoice(request_body.Body):
     cancel_url: fields.WebPage = ""
     fiat_currency: fiat.Currency = ""
     fiat_total: fields.AmountIn = fiat.UNPRICED
+    renew_minutes: int | None = None
 
     def order(self, foreign_id: str) -> invoices.InvoiceOrder:
         """Return the invoice to be issued; refuses what can never be one."""
@@ -85,4 +87,5 @@ class NewInvoice(request_body.Body):
             self.cancel_url,
             self.fiat_currency,
             fiat.read(self.fiat_total, self.fiat_currency, "fiat_total"),
+            renew_minutes=self.renew_minutes,
         )

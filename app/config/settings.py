@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     streams_per_address: int = Field(100, ge=1, le=100_000)
     """How many of them may come from one address. More are refused with 429."""
     link_invoices_per_address: int = Field(60, ge=1, le=1_000_000)
-    """How many invoices an hour one address may have pay links make. More are refused with 429."""
+    """How many invoices an hour one address may have pay links and new prices make. More get 429."""
     admin_token: values.Line | None = Field(None, max_length=255, repr=False)
     """The bearer token that opens all of the merchant's API, as in GigaWallet. On `main` and `test`, and where
     that API does not listen on loopback, Kennel starts only with a token, or with a key that `kennel key create`

@@ -256,6 +256,10 @@ invoices = sa.Table(
     *_quote(),  # by which it became DOGE
     sa.Column("rate_source", sa.Text),
     sa.Column("link", sa.Text),  # the pay link that it comes from
+    # Until when payers get a new price in place of one whose time is over; null: never.
+    sa.Column("renewable_until", Time),
+    sa.Column("renews", sa.Text),  # the address of the first invoice, whose price this one renews
+    sa.Column("renewed_by", sa.Text),  # of that first one: the address of the last that renews its price
     _amount("received"),  # in blocks, confirmed or not
     _amount("confirmed"),
     _amount("seen"),  # in transactions that wait for a block: the sum of its sightings
@@ -287,6 +291,7 @@ invoices = sa.Table(
     _index(
         "invoices_link_open_idx", "link", where="link IS NOT NULL AND NOT (expired OR cancelled OR settled)"
     ),
+    _index("invoices_renews_idx", "renews", "index", where="renews IS NOT NULL"),
     sa.Index("invoices_state_idx", "account_id", sa.text(f"({INVOICE_STATE})"), "index"),
     _index(
         "invoices_reference_state_idx",

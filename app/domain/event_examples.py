@@ -24,7 +24,7 @@ from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.escrows import Escrow, fee_earned, state_events
 from app.domain.holds import Hold
-from app.domain.invoices import Invoice, Receipts
+from app.domain.invoices import Invoice, LockedInvoice, Receipts
 from app.domain.ledger import AppliedPosting, Asset, Balance, Bucket, Entry, Posted, Posting
 from app.domain.outbox import Event, OutboxEvent
 from app.domain.owner import Owner
@@ -132,6 +132,7 @@ def _invoices() -> list[OutboxEvent]:
         invoices.invoice_created(invoice),
         *_sightings(payment, unpaid),
         *(invoices.invoice_payment(SHOP, name, unpaid.plus(*amounts)) for name, amounts in paid.items()),
+        invoices.invoice_renewed(LockedInvoice(SHOP, 4, unpaid, NOTHING, NOTHING), ADDRESSES[1]),
         refund,
     ]
 

@@ -28,7 +28,7 @@ OPTIONS = [
     "--disable-gpu",
     "--disable-features=LocalNetworkAccessChecks",  # the shop's page of a test is on the same machine
 ]
-MEANT = ("404 (Not Found)", "400 (Bad Request)")
+MEANT = ("404 (Not Found)", "400 (Bad Request)", "503 (Service Unavailable)")
 """How a browser tells of an answer that says what is wrong."""
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
@@ -53,6 +53,9 @@ ORDER = {
     "cancel_url": "https://moon.example/basket",
 }
 TOTAL = "2058.28"
+
+
+_AGED = "UPDATE invoices SET created = created - (expires - created), expires = created WHERE token = :token"
 
 
 class MoonShop:
@@ -88,15 +91,20 @@ class MoonShop:
 
     def age(self, invoice: dict[str, Any]) -> None:
         """Let its time be over."""
-        with ThreadPoolExecutor(1) as thread:  # the browser's loop runs in this one
-            thread.submit(asyncio.run, self._age(invoice["token"])).result()
+        self._write(_AGED, token=invoice["token"])
 
-    async def _age(self, token: str) -> None:
+    def outdate_rates(self) -> None:
+        """Let no rate be fresh; the next round makes new ones."""
+        self._write("UPDATE rates SET at = at - interval '1 day'")
+
+    def _write(self, statement: str, **values: str) -> None:
+        with ThreadPoolExecutor(1) as thread:  # the browser's loop runs in this one
+            thread.submit(asyncio.run, self._execute(statement, values)).result()
+
+    async def _execute(self, statement: str, values: dict[str, str]) -> None:
         engine = open_engine(self._database)
         async with engine.begin() as db:
-            await db.execute(
-                sa.text("UPDATE invoices SET expires = created WHERE token = :token"), {"token": token}
-            )
+            await db.execute(sa.text(statement), values)
         await engine.dispose()
 
 

@@ -1,10 +1,13 @@
 """The node goes away, dies and comes back: the program goes on serving, and catches up."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from devnet.devnet import FILE
 from tests.end_to_end.program import Devnet, Program, until
 from tests.end_to_end.shop import PAID, Shop
 from tests.faults.conftest import Said
@@ -27,6 +30,13 @@ def program(following: Program, node_alone: Devnet, said: Said) -> Iterator[Prog
 def status(program: Program, invoice: str) -> dict[str, Any]:
     """What the payer's page asks."""
     return dict(program.public.get(f"/invoice/{invoice}/status").raise_for_status().json())
+
+
+def told_of(program: Program, invoice: str) -> list[str]:
+    """The types of all events of an invoice."""
+    events = program.events(types="INV")
+    names = ("id", "invoice_id")
+    return [e["event_type"] for e in events if invoice in (e["message"].get(name) for name in names)]
 
 
 @pytest.fixture
@@ -73,9 +83,42 @@ def test_what_was_seen_stays_seen_when_program_and_node_die_and_is_told_once(
         until(lambda: status(program, invoice)["state"] == "confirmed" and status(program, invoice))["seen"]
         == "0"
     )
-    events = [event for event in program.events(types="INV") if event["message"].get("invoice_id") == invoice]
-    told = [event["event_type"] for event in events]
+    told = told_of(program, invoice)
     assert (told.count("INV_PAYMENT_SEEN"), told.count("INV_PAYMENT_DROPPED")) == (1, 0)
+    program.audit()
+
+
+def empty_mempool(node: Devnet) -> None:
+    """Let a node that is down have nothing in its mempool when it starts: Core, too, loses what it has not written."""
+    with closing(sqlite3.connect(node.home / "devnet" / FILE)) as stored:
+        stored.execute("DELETE FROM waiting")
+        stored.commit()
+
+
+def test_of_what_a_killed_node_has_lost_what_is_sent_again_stays_seen_and_the_rest_is_told_as_dropped(
+    program: Program, node_alone: Devnet, shop: Shop
+) -> None:
+    again, lost = (shop.invoice("10", required_confirmations=1)["id"] for _ in range(2))
+    raws = [program.node("getrawtransaction", program.pay(invoice, "10")) for invoice in (again, lost)]
+    until(lambda: [status(program, invoice)["seen"] for invoice in (again, lost)] == ["10", "10"])
+
+    node_alone.kill()
+    empty_mempool(node_alone)
+    node_alone.start()
+    assert program.node("getrawmempool") == []
+    program.node("sendrawtransaction", raws[0])
+
+    until(lambda: status(program, lost)["state"] == "unpaid")
+    assert status(program, again)["state"] == "seen"
+    program.node("sendrawtransaction", raws[1])
+    until(lambda: status(program, lost)["state"] == "seen")
+    program.mine()
+    until(lambda: {status(program, invoice)["state"] for invoice in (again, lost)} == {"confirmed"})
+    told = {invoice: told_of(program, invoice) for invoice in (again, lost)}
+    assert told[again][:2] == ["INV_CREATED", "INV_PAYMENT_SEEN"]
+    assert told[lost][:4] == ["INV_CREATED", "INV_PAYMENT_SEEN", "INV_PAYMENT_DROPPED", "INV_PAYMENT_SEEN"]
+    assert [events.count("INV_TOTAL_PAYMENT_CONFIRMED") for events in told.values()] == [1, 1]
+    assert shop.balance() == ("0", "20")
     program.audit()
 
 

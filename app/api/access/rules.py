@@ -71,6 +71,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "POST /account/{foreign_id}/invoice",
             "POST /account/{foreign_id}/invoice/",
             "POST /account/{foreign_id}/invoice/{invoice_id}/cancel",
+            "POST /account/{foreign_id}/invoice/{invoice_id}/renew",
             "POST /account/{foreign_id}/link",
         ),
         *_routes("invoices:write", _BY_ENDPOINT, "POST /link/{id}/close"),

@@ -13,7 +13,7 @@ from app.api.checkout.screens import AWAY, UNKNOWN, Screen
 from app.api.checkout.visit import Visit
 
 _SCREENS: Final[dict[int, Screen]] = {404: UNKNOWN, 429: AWAY, 500: AWAY, 503: AWAY}
-_PAGES: Final = ("/pay/",)
+_PAGES: Final = ("/pay/", "/l/")
 """Where the paths of pages begin."""
 _DEEPEST: Final = 8
 """Below so many folders a path that leads nowhere gets no page."""
@@ -73,7 +73,7 @@ class _Answer:
 
 
 def _is_opened_by_a_person(scope: Scope) -> bool:
-    if scope["method"] != "GET" or scope["raw_path"].count(b"/") > _DEEPEST:
+    if scope["method"] not in ("GET", "POST") or scope["raw_path"].count(b"/") > _DEEPEST:
         return False
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 

@@ -34,13 +34,21 @@ _FOR_AN_HOUR: Final = {"Cache-Control": "public, max-age=3600"}
 async def get_page(invoice_id: str, request: Request, context: Context) -> Response:
     """The page of an invoice; where there is none such, one that says so, with status 404."""
     visit = Visit.of(request)
-    subject = await _subject(context, invoice_id, visit.get("token"))
+    return await page_of(context, visit, await subject_of(context, invoice_id, visit.get("token")))
+
+
+async def page_of(
+    context: AppContext, visit: Visit, subject: Subject | None, fault: str = "", status: int = 200
+) -> Response:
+    """Return the page of an invoice, None: of none such, which has the status 404. `fault` as for the view."""
+    branding = context.branding
     if subject is None:
-        shown = view.without_invoice(UNKNOWN, visit.catalogue, context.branding)
+        shown, status = view.without_invoice(UNKNOWN, visit.catalogue, branding), 404
     else:
-        shown = view.of(subject, visit.catalogue, context.branding, datetime.now(UTC))
-    text = await asyncio.to_thread(html, "page.html", shown, visit, context.branding)
-    return HTMLResponse(text, 404 if subject is None else 200, headers(visit, context.branding.policy))
+        shown = view.of(subject, visit.catalogue, branding, datetime.now(UTC), fault)
+    text = await asyncio.to_thread(html, "page.html", shown, visit, branding)
+    policy = branding.policy_with_forms if shown.has_forms else branding.policy
+    return HTMLResponse(text, status, headers(visit, policy))
 
 
 def headers(visit: Visit, policy: str) -> dict[str, str]:
@@ -69,7 +77,7 @@ async def get_kennel_js(context: Context) -> Response:
     )
 
 
-async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject | None:
+async def subject_of(context: AppContext, invoice_id: str, token: str) -> Subject | None:
     """Read the invoice and what belongs to it; None if there is none such."""
     async with context.reads.connect() as db:
         found = await invoices.by_addresses(db, [invoice_id], context.network)
@@ -79,9 +87,11 @@ async def _subject(context: AppContext, invoice_id: str, token: str) -> Subject 
         account = await accounts.fetch(db, invoice.owner.foreign_id)
         payments = await invoices.payments_of(db, invoice)
         ended = await sightings.last_end(db, invoice)
+        current = await invoices.current(db, invoice, context.network)
     known = token if invoice_links.has_token(invoice, token) else ""
     connect = invoice_links.connect_parameters(context, invoice, known)
-    return Subject(invoice, account, payments, ended, context.open_items or bool(known), connect)
+    opened = context.open_items or bool(known)
+    return Subject(invoice, account, payments, ended, opened, connect, current)
 
 
 def html(template: str, shown: PayView | LinkView, visit: Visit, branding: Branding) -> str:

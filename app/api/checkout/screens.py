@@ -27,7 +27,9 @@ class Screen:
 GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
 """The screens after which the payer goes on to the shop's `return_url`; after others to its `cancel_url`."""
 UNPAID_IN_TIME: Final = frozenset({"over", "expired"})
-"""The screens after which a payer may begin again, where a pay link made the invoice."""
+"""The screens after which a payer may begin again: where a pay link made the invoice, or its price is renewed."""
+ELSEWHERE: Final = Screen("elsewhere", abnormal=True, waits=False, names_amount=False)
+"""Money has come for another price of the same order, and nothing for this one."""
 UNKNOWN: Final = Screen("unknown", abnormal=True, waits=False, names_amount=False)
 AWAY: Final = Screen("away", waits=False, names_amount=False)
 

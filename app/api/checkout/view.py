@@ -27,7 +27,8 @@ class Subject(NamedTuple):
     """What was read of the database; `opened`: the visitor has the token, or needs none.
 
     `ended` says how the last payment ended that no block has: double_spent, dropped, or "" where none did.
-    `connect` ends the URI of the code: it says where wallets read the payment request.
+    `connect` ends the URI of the code: it says where wallets read the payment request. `current` is the invoice
+    that the payer goes on with, where prices of the order were renewed; else it is the invoice.
     """
 
     invoice: Invoice
@@ -36,6 +37,7 @@ class Subject(NamedTuple):
     ended: str
     opened: bool
     connect: str
+    current: Invoice
 
 
 class Shop(NamedTuple):
@@ -79,7 +81,9 @@ class Money(NamedTuple):
 class PayView:
     """The page of an invoice. `facts` fill the texts; without the token there are no lines and no reference.
 
-    At `again` the payer gets another invoice, with a fresh quote.
+    At `again` the payer gets another invoice, with a fresh quote; where it is `renewable`, by a form of this page.
+    `elsewhere` is the page of an invoice of the same order to which money has come. `fault` names the text that
+    says why there is no fresh quote.
     """
 
     screen: Screen
@@ -97,10 +101,30 @@ class PayView:
     seconds_left: int | None = None
     money: Money | None = None
     again: str = ""
+    renewable: bool = False
+    elsewhere: str = ""
+    fault: str = ""
 
     def text(self, name: str) -> Markup:
         """Return a text of the catalogue, filled with the facts."""
         return self.catalogue.fill(name, self.facts)
+
+    @property
+    def saying(self) -> Markup:
+        """What the payer does next."""
+        begins_again = self.screen.name == "expired" and bool(self.again or self.renewable)
+        return self.text("expired_again_text" if begins_again else f"{self.screen.name}_text")
+
+    @property
+    def deadline(self) -> Markup:
+        """Until when to pay, and what comes then."""
+        renews = self.invoice is not None and bool(self.invoice.link or self.invoice.renewable_until)
+        return self.text("pay_before_again" if renews else "pay_before")
+
+    @property
+    def has_forms(self) -> bool:
+        """Whether this document may get a form: it changes its content, and keeps its policy."""
+        return self.invoice is not None and self.invoice.renewable_until is not None
 
     @property
     def version(self) -> str:
@@ -119,10 +143,10 @@ def without_invoice(screen: Screen, catalogue: Catalogue, branding: Branding) ->
     return PayView(screen=screen, catalogue=catalogue, facts=facts, shop=shop, contact=contact, back=shop.url)
 
 
-def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime) -> PayView:
+def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime, fault: str = "") -> PayView:
     """Return the page of an invoice; its reference and its items are in it only if the subject is `opened`."""
     invoice = subject.invoice
-    screen = screens.of(invoice, subject.ended, now)
+    screen = screen_of(subject, now)
     shop = shop_of(subject.account, catalogue, branding)
     order = (invoice.reference if subject.opened else "") or invoice.address
     in_blocks = [payment.confirmations for payment in subject.payments if payment.confirmations]
@@ -147,7 +171,19 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
         seconds_left=_seconds_left(invoice, now),
         money=money,
         again=f"../l/{invoice.link}" if invoice.link and screen.name in screens.UNPAID_IN_TIME else "",
+        renewable=screen.name in screens.UNPAID_IN_TIME and invoice.is_renewable(now),
+        elsewhere=subject.current.address if screen is screens.ELSEWHERE else "",
+        fault=fault,
     )
+
+
+def screen_of(subject: Subject, now: datetime) -> Screen:
+    """Return the screen of the invoice, or what leads to the payment of another price of its order."""
+    invoice, current = subject.invoice, subject.current
+    is_elsewhere = current.has_money and current.address != invoice.address and not invoice.has_money
+    if is_elsewhere and not invoice.cancelled:
+        return screens.ELSEWHERE
+    return screens.of(invoice, subject.ended, now)
 
 
 def shop_of(account: Account, catalogue: Catalogue, branding: Branding) -> Shop:

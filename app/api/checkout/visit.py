@@ -38,6 +38,11 @@ class Visit:
         """Return a parameter, "" without it."""
         return self.parameters.get(name, "")
 
+    @property
+    def query(self) -> str:
+        """The parameters as they were, for the page of another invoice of the same order; "" without any."""
+        return f"?{urlencode(self.parameters)}" if self.parameters else ""
+
     def in_language(self, code: str) -> str:
         """Return the link to the same page in another language."""
         return f"?{urlencode({**self.parameters, 'lang': code})}"

@@ -9,8 +9,6 @@ from app.domain.invoices.invoice import (
     NoSuchInvoice,
     by_addresses,
     fetch,
-    invoice_created,
-    invoice_shown,
 )
 from app.domain.invoices.issuing import CREATE, InvoiceOrder, create
 from app.domain.invoices.items import ITEMS, Item
@@ -19,6 +17,7 @@ from app.domain.invoices.listing import ALL, InvoiceFilter, page
 from app.domain.invoices.pay_from_account import PAY_FROM, PAY_FROM_ON_CHAIN, PayFromOrder
 from app.domain.invoices.pricing import Price, check_price
 from app.domain.invoices.receipts import (
+    LockedInvoice,
     Receipts,
     invoice_amounts,
     invoice_payment,
@@ -28,4 +27,6 @@ from app.domain.invoices.receipts import (
     write,
 )
 from app.domain.invoices.refunds import REFUND_TO_ACCOUNT, REFUND_TO_ADDRESS, Refund
+from app.domain.invoices.renewal import RENEW, NotRenewable, RenewOrder, current, invoice_renewed, renew
+from app.domain.invoices.showing import invoice_created, invoice_shown
 from app.domain.invoices.status import STATUS, InvoicePayment, InvoiceStatus, payments_of, statuses

@@ -1,4 +1,4 @@
-"""An invoice: a fixed list of items that is to be paid to one new address. How it is found and shown."""
+"""An invoice: a fixed list of items that is to be paid to one new address. How it is found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,22 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-import orjson
 import sqlalchemy as sa
 
 from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import accounts as account_rows
 from app.db.tables import addresses, chain_state, deposits, invoices, payments
-from app.domain import accounts, dogecoin, owner, rates
+from app.domain import accounts, dogecoin, owner
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation
-from app.domain.outbox import OutboxEvent
-from app.domain.outbox.payload import json_text
 from app.domain.owner import Owner
 from app.domain.payments import RETURNED
 from app.domain.queries import Query
 from app.domain.refusals import NotFound, Refusal
-from app.money import NOTHING, Koinu, show
+from app.money import NOTHING, Koinu
 
 
 class NoSuchInvoice(NotFound):
@@ -39,7 +36,9 @@ class Invoice:
     `late`: money came after it was `expired` or `cancelled`. `seen` waits for a block. `refunded` is what
     went back, or is on its way back. `return_url` and `cancel_url` are pages of the shop, "" for none.
     Where it is priced in money, `fiat_total` is the price in the smallest unit of `fiat_currency`, and `rate` is
-    what a DOGE was worth at `rate_at` as `rate_source` said. `link` is the pay link that it comes from.
+    what a DOGE was worth at `rate_at` as `rate_source` said. `link` is the pay link that it comes from. A payer
+    gets a new price until `renewable_until`: in another invoice, which `renews` the first one by its address, as
+    the first one is `renewed_by` the last.
     """
 
     owner: Owner
@@ -71,6 +70,9 @@ class Invoice:
     rate_source: str | None = None
     rate_at: datetime | None = None
     link: str | None = None
+    renewable_until: datetime | None = None
+    renews: str | None = None
+    renewed_by: str | None = None
     estimate_seconds_to_confirm: int = 0
 
     @property
@@ -98,6 +100,20 @@ class Invoice:
         """What is still to be paid, beside what blocks have and what waits for one; 0 once that is enough."""
         come = self.received + self.seen
         return Koinu(0 if self.settled or come >= self.due else self.total - come)
+
+    @property
+    def has_money(self) -> bool:
+        """Whether anything has come for it, or waits for a block."""
+        return self.settled or self.received > 0 or self.seen > 0
+
+    def is_payable(self, now: datetime) -> bool:
+        """Whether nothing has come, and its time is not over."""
+        return self.state == "unpaid" and (self.expires is None or self.expires > now)
+
+    def is_renewable(self, now: datetime) -> bool:
+        """Whether a payer gets a new price in its place: its time is over without money, not long ago."""
+        is_over = self.state in ("unpaid", "expired") and not self.is_payable(now) and not self.has_money
+        return is_over and self.renewable_until is not None and now < self.renewable_until
 
     @property
     def overpaid(self) -> Koinu:
@@ -234,53 +250,3 @@ def of(network: Network, row: Row) -> Invoice:
         estimate_seconds_to_confirm=waiting * network.spacing_seconds,
         **plain,
     )
-
-
-def invoice_shown(invoice: Invoice) -> dict[str, Any]:
-    """Return the invoice as the API shows it: GigaWallet's admin form, then our fields."""
-    return {
-        "id": invoice.address,
-        "account": invoice.owner.address,
-        "items": orjson.Fragment(invoice.items),
-        "required_confirmations": invoice.required_confirmations,
-        "created": invoice.created.isoformat(),
-        "total": show(invoice.total),
-        "total_incoming": show(invoice.received),
-        "total_confirmed": show(invoice.confirmed),
-        "pay_to_address": invoice.address,
-        "part_payment_detected": invoice.part_payment_detected,
-        "total_payment_detected": invoice.total_payment_detected,
-        "total_payment_confirmed": invoice.total_payment_confirmed,
-        "payment_unconfirmed": invoice.payment_unconfirmed,
-        "estimate_seconds_to_confirm": invoice.estimate_seconds_to_confirm,
-        "token": invoice.token,
-        "state": invoice.state,
-        "reference": invoice.reference,
-        "metadata": orjson.Fragment(invoice.metadata),
-        "seen": show(invoice.seen),
-        "overpaid": show(invoice.overpaid),
-        "expires": invoice.expires and invoice.expires.isoformat(),
-        "late": invoice.late,
-        "refunded": show(invoice.refunded),
-        **_money_shown(invoice),
-        "link": invoice.link or "",
-    }
-
-
-def _money_shown(invoice: Invoice) -> dict[str, Any]:
-    """Return the price in money, and the rate by which it became DOGE; empty where the price is in DOGE."""
-    if invoice.fiat_currency is None or invoice.fiat_total is None or invoice.rate is None:
-        return {"fiat_total": "", "fiat_currency": "", "rate": "", "rate_source": "", "rate_at": None}
-    return {
-        "fiat_total": rates.show_money(invoice.fiat_total, invoice.fiat_currency),
-        "fiat_currency": invoice.fiat_currency,
-        "rate": rates.shown(invoice.rate),
-        "rate_source": invoice.rate_source,
-        "rate_at": invoice.rate_at and invoice.rate_at.isoformat(),
-    }
-
-
-def invoice_created(invoice: Invoice) -> OutboxEvent:
-    """Return INV_CREATED."""
-    message = json_text(invoice_shown(invoice))
-    return OutboxEvent(invoice.owner.id, invoice.owner.foreign_id, "INV_CREATED", message)

@@ -17,9 +17,10 @@ from app.domain.commands import Command
 from app.domain.installation import Installation, NotCurrent, why_not_current
 from app.domain.invoices import items as invoice_items
 from app.domain.invoices import pricing
-from app.domain.invoices.invoice import Invoice, invoice_created, load
+from app.domain.invoices.invoice import Invoice, load
 from app.domain.invoices.items import Item
 from app.domain.invoices.pricing import Price, Priced
+from app.domain.invoices.showing import invoice_created
 from app.domain.owner import AccountClosed, NoSuchAccount, Owner
 from app.domain.rates import Quote
 from app.domain.refusals import Invalid, Refusal
@@ -29,6 +30,16 @@ CONFIRMATIONS: Final = 1000
 """The most confirmations that an invoice may require."""
 MINUTES: Final = 10 * 366 * 24 * 60
 """The longest that an invoice may take to expire: ten years."""
+RENEW_MINUTES: Final = 24 * 60
+"""For so long after the end of a price in money payers get a new one, where the shop says nothing else."""
+
+
+class Renewal(NamedTuple):
+    """What an invoice has in common with the `first` one, whose price it renews: that one's address, and these."""
+
+    first: str
+    token: str
+    renewable_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +48,8 @@ class InvoiceOrder:
 
     `required_confirmations` None or -1 means the installation's default; 0 counts as 1 but is shown as 0.
     `expire_minutes` None: it never expires. With a `currency` the items, and the `amount` that is their sum or
-    stands in their place, are in its smallest unit, and it expires when its quote does. `link` is the pay link
-    that asks for it.
+    stands in their place, are in its smallest unit, and it expires when its quote does; for `renew_minutes` after
+    that payers get a new quote, in an invoice with a `renewal`. `link` is the pay link that asks for it.
     """
 
     foreign_id: str
@@ -53,6 +64,8 @@ class InvoiceOrder:
     currency: str = ""
     amount: int | None = None
     link: str | None = None
+    renew_minutes: int | None = None
+    renewal: Renewal | None = None
 
     @property
     def price(self) -> Price:
@@ -74,6 +87,10 @@ class InvoiceOrder:
             raise Invalid(reason="payment_tolerance is a percentage below 100.", field="payment_tolerance")
         if not 1 <= (1 if self.expire_minutes is None else self.expire_minutes) <= MINUTES:
             raise Invalid(reason=f"expire_minutes is from 1 to {MINUTES}.", field="expire_minutes")
+        if not 0 <= (self.renew_minutes or 0) <= MINUTES:
+            raise Invalid(reason=f"renew_minutes is from 0 to {MINUTES}.", field="renew_minutes")
+        if self.renew_minutes and not self.currency:
+            raise Invalid(reason="renew_minutes needs fiat_currency.", field="renew_minutes")
 
 
 async def create(
@@ -129,7 +146,7 @@ def _issue(order: InvoiceOrder, branch: ReceivingBranch | None, terms: _Terms) -
         "account_id": branch.owner.id,
         "index": address["index"],
         "address": dogecoin.to_address(terms.installation.network, address["script"]),
-        "token": terms.installation.token(),
+        "token": order.renewal.token if order.renewal else terms.installation.token(),
     }
     return Step(after, (address, row | _row(order, priced, terms)))
 
@@ -146,6 +163,7 @@ async def _now(db: Db, orders: Sequence[InvoiceOrder]) -> datetime | None:
 def _row(order: InvoiceOrder, priced: Priced, terms: _Terms) -> dict[str, object]:
     depth = order.required_confirmations
     minutes = order.expire_minutes or (terms.installation.quote_minutes if order.is_quoted else None)
+    expires = terms.now + timedelta(minutes=minutes) if terms.now and minutes else None
     return {
         "items": invoice_items.shown(priced.items, order.currency),
         "total": priced.total,
@@ -156,9 +174,20 @@ def _row(order: InvoiceOrder, priced: Priced, terms: _Terms) -> dict[str, object
         "return_url": order.return_url,
         "cancel_url": order.cancel_url,
         "link": order.link,
-        "expires": terms.now + timedelta(minutes=minutes) if terms.now and minutes else None,
+        "expires": expires,
+        **_renewing(order, expires),
         **_money(order, priced.quote),
     }
+
+
+def _renewing(order: InvoiceOrder, expires: datetime | None) -> dict[str, object]:
+    """Return the columns that say whose price it renews, and until when its own is renewed."""
+    if order.renewal:
+        return {"renews": order.renewal.first, "renewable_until": order.renewal.renewable_until}
+    minutes = RENEW_MINUTES if order.renew_minutes is None else order.renew_minutes
+    if not (order.currency and minutes and expires) or order.link:
+        return {"renews": None, "renewable_until": None}
+    return {"renews": None, "renewable_until": expires + timedelta(minutes=minutes)}
 
 
 def _money(order: InvoiceOrder, quote: Quote | None) -> dict[str, object]:

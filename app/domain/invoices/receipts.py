@@ -21,7 +21,8 @@ class Receipts(NamedTuple):
     """What an invoice has received, in koinu, and which events were written about it.
 
     `received` is in blocks, and `confirmed` has the required confirmations. `seen` waits for a block;
-    `acceptable` is the part of it that counts as confirmed (accept_unconfirmed_below).
+    `acceptable` is the part of it that counts as confirmed (accept_unconfirmed_below). `renews` is the first
+    invoice, whose price this one renews.
     """
 
     address: str
@@ -38,6 +39,7 @@ class Receipts(NamedTuple):
     late: bool = False
     seen: Koinu = NOTHING
     acceptable: Koinu = NOTHING
+    renews: str | None = None
 
     def plus(self, received: int = 0, confirmed: int = 0) -> "Receipts":
         """Return the receipts with these amounts added; `transition` says which events that makes."""
@@ -112,8 +114,8 @@ def invoice_refunded(owner: Owner, receipts: Receipts, refunded: int, amount: in
 
 
 def invoice_amounts(owner: Owner, receipts: Receipts) -> dict[str, str]:
-    """Return what every event about the invoice's money says."""
-    return {
+    """Return what every event about the invoice's money says; `renews` only where it renews another's price."""
+    amounts = {
         "invoice_id": receipts.address,
         "account_id": owner.address,
         "foreign_id": owner.foreign_id,
@@ -121,6 +123,7 @@ def invoice_amounts(owner: Owner, receipts: Receipts) -> dict[str, str]:
         "total_incoming": show(receipts.received),
         "total_confirmed": show(receipts.confirmed),
     }
+    return amounts | ({"renews": receipts.renews} if receipts.renews else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ async def lock(db: Db, network: Network, addresses: Sequence[str]) -> dict[str, 
 
 
 _RECEIPTS: Final = Receipts._fields
-_FIXED: Final = ("address", "total", "due", "required_confirmations")
+_FIXED: Final = ("address", "total", "due", "required_confirmations", "renews")
 _CHANGING: Final = tuple(name for name in _RECEIPTS if name not in _FIXED)
 
 

@@ -1,6 +1,6 @@
 """How far an invoice is paid: what a payer's page shows while it waits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
@@ -13,6 +13,7 @@ from app.db.tables import chain_state, deposits, invoices, sightings
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation
 from app.domain.invoices import invoice as invoice_rows
+from app.domain.invoices import showing
 from app.domain.invoices.invoice import Invoice
 from app.domain.queries import Query
 from app.domain.refusals import Refusal
@@ -35,7 +36,8 @@ class InvoiceStatus:
     """How far an invoice is paid. Amounts in koinu; `seen` waits for a block; `remaining` is in neither.
 
     `unconfirmed`: it counts as confirmed before its money is (accept_unconfirmed_below). `confirmations` are
-    those of the deposit that has the fewest, 0 without a deposit in a block.
+    those of the deposit that has the fewest, 0 without a deposit in a block. `money` is the price in money and
+    its rate, as invoices show it.
     """
 
     id: str
@@ -51,6 +53,7 @@ class InvoiceStatus:
     estimate_seconds_to_confirm: int
     expires: datetime | None
     payments: tuple[InvoicePayment, ...]
+    money: Mapping[str, Any]
 
     @classmethod
     def of(cls, invoice: Invoice, confirmations: int, payments: Sequence[InvoicePayment]) -> Self:
@@ -69,6 +72,7 @@ class InvoiceStatus:
             invoice.estimate_seconds_to_confirm,
             invoice.expires,
             tuple(payments),
+            showing.money_shown(invoice),
         )
 
 

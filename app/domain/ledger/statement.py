@@ -11,7 +11,6 @@ from app.db import Db, Row, bulk
 from app.domain.ledger import assets, balances, statement_quotes
 from app.domain.ledger.balances import INSTANT
 from app.domain.ledger.journal import Bucket
-from app.domain.ledger.statement_quotes import Cause
 from app.domain.pages import Page, PageRequest
 from app.domain.rates import Quote
 from app.domain.refusals import Invalid
@@ -48,7 +47,7 @@ class StatementFilter:
 class StatementLine:
     """A posting, in the asset's smallest unit; `balance` is what its bucket had after it.
 
-    `quote` is what a DOGE was worth when the deposit or payment behind it was made.
+    `quote` is what a DOGE was worth then.
     """
 
     cursor: StatementCursor
@@ -133,12 +132,11 @@ async def page(
     spans = await _spans(db, account, wanted, request.after)
     limit = PAGE_READS if wanted.type else request.rows
     rows = await _newest(db, account, spans, limit)
-    causes = [Cause(row["cause_type"], row["cause_id"]) for row in rows]
-    quotes = await statement_quotes.of_causes(db, account, causes)
-    all_lines = (_line(row, quotes.get(cause)) for row, cause in zip(rows, causes, strict=True))
-    lines = [line for line in all_lines if wanted.type in (None, line.type)]
-    page = request.page(lines, lambda line: line.cursor)
-    return page if page.rest or len(rows) < limit else Page(lines, _line(rows[-1]).cursor)
+    chosen = [row for row in rows if wanted.type in (None, _line(row).type)]
+    page = request.page(chosen, _cursor)
+    rest = page.rest or (None if len(rows) < limit else _cursor(rows[-1]))
+    quotes = await statement_quotes.of_lines(db, account, page.items)
+    return Page([_line(row, quote) for row, quote in zip(page.items, quotes, strict=True)], rest)
 
 
 async def check_export(db: Db, account: int, wanted: StatementFilter) -> None:
@@ -182,10 +180,14 @@ async def _newest(db: Db, account: int, spans: Spans, limit: int) -> Sequence[Ro
     return await bulk.fetch_all(db, _NEWEST, parameters) if spans else ()
 
 
+def _cursor(row: Row) -> StatementCursor:
+    return StatementCursor(row["created"], row["asset"], row["seq"])
+
+
 def _line(row: Row, quote: Quote | None = None) -> StatementLine:
     referenced = row["reference_type"] or row["reference"]
     return StatementLine(
-        StatementCursor(row["created"], row["asset"], row["seq"]),
+        _cursor(row),
         row["entry_id"],
         type_of(Leg(row["kind"], row["bucket"], row["amount"], row["side"])),
         row["decimals"],

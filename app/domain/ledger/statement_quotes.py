@@ -1,4 +1,4 @@
-"""What a DOGE was worth when the deposits and payments behind a statement's lines were made."""
+"""What a DOGE was worth when the lines of a statement were made."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -9,6 +9,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import deposits, payments
 from app.domain import rates
 from app.domain.rates import Quote
+from app.money import DOGE
 
 
 class Cause(NamedTuple):
@@ -30,6 +31,33 @@ _QUOTE_OF_PAYMENT: Final = sa.select(*(payments.c[name] for name in ("id", *rate
     payments.c.rate.is_not(None),
     payments.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)),
 )
+
+
+_WITH_QUOTES: Final = frozenset({"deposit", "payment"})
+
+
+async def of_lines(db: Db, account: int, rows: Sequence[Row]) -> list[Quote | None]:
+    """Return the quote of each posting, in order; None in another asset, and where no rate was known then.
+
+    A deposit and a payment have theirs. Of anything else it is that of the second in which it was posted, by the
+    table of rates: whoever posts looks up nothing.
+    """
+    causes = [Cause(row["cause_type"], row["cause_id"]) for row in rows]
+    of_cause = await of_causes(db, account, causes)
+    seconds = [_second(row) for row in rows]
+    wanted = {second for second in seconds if second is not None}
+    of_second = await rates.of_times(db, wanted) if wanted else {}
+    return [
+        of_cause.get(cause) if second is None else of_second.get(second)
+        for cause, second in zip(causes, seconds, strict=True)
+    ]
+
+
+def _second(row: Row) -> int | None:
+    """Return when a line without a quote of its own was posted, in whole seconds since 1970; None: it has no value."""
+    if row["asset"] != DOGE or row["cause_type"] in _WITH_QUOTES:
+        return None
+    return int(row["created"].timestamp())
 
 
 async def of_causes(db: Db, account: int, causes: Sequence[Cause]) -> Mapping[Cause, Quote]:

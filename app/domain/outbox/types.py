@@ -38,6 +38,7 @@ TYPES: Final[Mapping[str, str]] = {
     "INV_PAYMENT_UNCONFIRMED": "A reorganisation took the confirmation back, or what was accepted before a "
     "block had it is gone.",
     "INV_EXPIRED": "An invoice's time is over.",
+    "INV_RENEWED": "The price of an invoice ran out, and its payer got a new one, in the invoice `renewed_by`.",
     "INV_CANCELLED": "An invoice was cancelled.",
     "INV_LATE_PAYMENT_DETECTED": "More came for an invoice that was over.",
     "INV_PAYMENT_REFUNDED": "Money of an invoice goes back.",

@@ -53,6 +53,11 @@ async def test_the_status_has_the_fields_of_the_design(
         "estimate_seconds_to_confirm": 2,
         "expires": made["expires"],
         "payments": [{"txid": txid, "amount": "4", "confirmations": 1}],
+        "fiat_total": "",
+        "fiat_currency": "",
+        "rate": "",
+        "rate_source": "",
+        "rate_at": None,
     }
 
 

@@ -82,11 +82,12 @@ async def test_all_who_see_the_invoice_see_its_price_and_its_rate(
 
     path = f"/account/shop/invoice/{made['id']}"
     [event] = await scenario.event_messages(kennel.engine, "INV_CREATED")
-    shown = [(await shop.get(path)).json(), (await payer.get(f"/invoice/{made['id']}")).json(), event]
+    to_payers = [(await payer.get(f"/invoice/{made['id']}{end}")).json() for end in ("", "/status")]
+    shown = [(await shop.get(path)).json(), *to_payers, event]
 
     assert made["items"] == []
     assert price["fiat_total"] == "5.00"
-    assert [{name: view[name] for name in names} for view in shown] == [price] * 3
+    assert [{name: view[name] for name in names} for view in shown] == [price] * 4
 
 
 async def test_an_invoice_in_dogecoin_has_no_price_in_money(shop: httpx.AsyncClient) -> None:

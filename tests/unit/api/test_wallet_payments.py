@@ -1,6 +1,7 @@
 """Wallets submit their transactions over HTTP, and a node decides; no answer is lost, and none counts twice."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -31,6 +32,7 @@ from tests.unit.api.conftest import client_of, context_on
 from tests.wallet import Request, Wallet
 
 FRIEND = dogecoin.to_address(REGTEST, dogecoin.p2pkh(b"\1" * 20)) or ""
+VECTORS = Path(__file__).parents[2] / "vectors"
 MAINNET = "DPD7uK4B1kRmbfGmytBhG1DZjaMWNfbpwY"
 UNKNOWN = "n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb"
 
@@ -388,6 +390,19 @@ async def test_coins_that_are_spent_unknown_or_new_are_declined(
     for coin in (spent, other, unknown, no_output):
         assert "unknown or spent" in await declined(client, request, wallet.sign(request.outputs, coin).raw)
     assert "too lately" in await declined(client, request, wallet.sign(request.outputs, new).raw)
+    assert await submissions(harness) == []
+
+
+async def test_a_transaction_of_another_network_pays_nothing_here(
+    harness: ChainHarness, client: httpx.AsyncClient, made: Invoice
+) -> None:
+    request = await requested(client, made)
+    block = json.loads((VECTORS / "dogecoin_mainnet_371337.json").read_text())["block"]
+    _, of_mainnet, *_ = wire.parse_block(bytes.fromhex(block)).transactions
+    paying_us = wire.assemble(of_mainnet.inputs, request.outputs)
+
+    await refused(client, request, of_mainnet.raw, "invalid_outputs")
+    assert "unknown or spent" in await declined(client, request, paying_us.raw)
     assert await submissions(harness) == []
 
 

@@ -98,6 +98,7 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("#print")) print();
 });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") tell("close"); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && main().renews) renew(); });
 
 arm();
 if (main().live) (window.EventSource ? listen : poll)();
