@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.chain.mempool import STEADY_SECONDS
 from devnet.devnet import FILE
 from tests.end_to_end.program import Devnet, Program, until
 from tests.end_to_end.shop import PAID, Shop
@@ -108,7 +109,7 @@ def test_of_what_a_killed_node_has_lost_what_is_sent_again_stays_seen_and_the_re
     assert program.node("getrawmempool") == []
     program.node("sendrawtransaction", raws[0])
 
-    until(lambda: status(program, lost)["state"] == "unpaid")
+    until(lambda: status(program, lost)["state"] == "unpaid", STEADY_SECONDS + 60)
     assert status(program, again)["state"] == "seen"
     program.node("sendrawtransaction", raws[1])
     until(lambda: status(program, lost)["state"] == "seen")

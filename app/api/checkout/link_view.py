@@ -16,9 +16,10 @@ from app.domain.invoices import items_shown
 from app.domain.links import Link
 from app.domain.rates import BadMoney, Quote
 from app.domain.refusals import Invalid
-from app.money import DOGE, BadAmount, Koinu, parse, show
+from app.money import COIN, DOGE, BadAmount, Koinu, parse, show
 
 _LONGEST: Final = 40
+_HUNDREDTH: Final = COIN // 100
 
 
 class LinkSubject(NamedTuple):
@@ -121,7 +122,12 @@ def _about(link: Link, quote: Quote | None, catalogue: Catalogue) -> str:
     amount = link.price.amount
     if quote is None or amount is None or link.open_amount:
         return ""
-    return catalogue.number(Koinu(quote.price(amount)))
+    return catalogue.number(_rounded(quote.price(amount)))
+
+
+def _rounded(amount: Koinu) -> Koinu:
+    """Round an amount that is only about right to hundredths of a DOGE, the smallest that can be sent, upwards."""
+    return Koinu(-(-amount // _HUNDREDTH) * _HUNDREDTH)
 
 
 def _rate(quote: Quote | None, catalogue: Catalogue) -> dict[str, str]:

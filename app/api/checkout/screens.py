@@ -24,6 +24,8 @@ class Screen:
     notices: tuple[str, ...] = ()
 
 
+OBSOLETE: Final = frozenset({"over", "expired", "expired_partial"})
+"""The screens on which the amount is no longer to be sent: it stands small."""
 GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
 """The screens after which the payer goes on to the shop's `return_url`; after others to its `cancel_url`."""
 UNPAID_IN_TIME: Final = frozenset({"over", "expired"})

@@ -116,6 +116,11 @@ class PayView:
         return self.text("expired_again_text" if begins_again else f"{self.screen.name}_text")
 
     @property
+    def amount_is_obsolete(self) -> bool:
+        """Whether the amount is no longer to be sent."""
+        return self.screen.name in screens.OBSOLETE
+
+    @property
     def deadline(self) -> Markup:
         """Until when to pay, and what comes then."""
         renews = self.invoice is not None and bool(self.invoice.link or self.invoice.renewable_until)

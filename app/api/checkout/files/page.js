@@ -40,7 +40,8 @@ function tick() {
 function arm() {
   for (const element of document.querySelectorAll("button[hidden], #left")) element.hidden = false;
   for (const time of document.querySelectorAll("time")) {
-    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {dateStyle: "medium", timeStyle: "short"});
+    const at = new Date(time.dateTime), short = !time.closest("#receipt") && at.toDateString() === new Date().toDateString();
+    time.textContent = at.toLocaleString(document.documentElement.lang, {dateStyle: short ? undefined : "medium", timeStyle: "short"});
   }
   clearInterval(clock);
   if (main().seconds > 0) {
@@ -70,7 +71,7 @@ async function renew() {
   document.title = fresh.title;
   arm();
   if (inside) (document.getElementById(focus.id) ?? find("#state")).focus({preventScroll: true});
-  if (before.dataset.screen !== after.dataset.screen) say(find("#state").textContent.trim());
+  if (before.dataset.screen !== after.dataset.screen) say(find("#state > :last-child").textContent);
 }
 
 function hear(status) {
