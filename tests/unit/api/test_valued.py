@@ -3,14 +3,16 @@
 import csv
 import io
 import time
+from decimal import Decimal
 from typing import Any
 
 import httpx
-import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.context import AppContext
+from app.domain import rates
+from app.domain.rates import Rate
 from tests import scenario
 from tests.scenario import Chain, doge
 

@@ -5,8 +5,8 @@ The index is built while nobody writes invoices: no invoice is in it, so that ta
 
 from alembic import op
 
-revision = "0050"
-down_revision = "0042"
+revision = "0081"
+down_revision = "0080"
 
 FIXED = (
     "items", "total", "due", "address", "fiat_total", "fiat_currency", "rate", "rate_source", "rate_at",
