@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import LOCK_NOT_AVAILABLE, RETRIED, sqlstate
 from app.domain import commands
+from app.domain.audit_log import Action
 from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import WAIT_SECONDS, Claim, StillRunning
 from app.domain.installation import Installation
@@ -166,16 +167,18 @@ class GroupCommit:
         claim: Claim | None = None,
         *,
         weight: int = 1,
+        action: Action | None = None,
     ) -> Result[Resource]:
-        """Return what the request made once that is committed, or raise its refusal.
+        """Return what the request made once that is committed, or raise its refusal. It logs an `action` with it.
 
-        `weight` says how many ordinary requests it is as much work as: what is heavy shares its transaction with fewer.
+        `weight` is how many ordinary requests are as much work: what is heavy shares its transaction with fewer.
         """
-        [outcome] = await self._lane(command, BATCH, 1).put((Submitted(request, claim),), weight).outcomes
+        submitted = (Submitted(request, claim, action),)
+        outcome: Result[Resource] | Exception
+        [outcome] = await self._lane(command, BATCH, 1).put(submitted, weight).outcomes
         if isinstance(outcome, Exception):
             raise outcome
-        done: Result[Resource] = outcome
-        return done
+        return outcome
 
     async def submit_all(
         self, command: Command[Request, Resource], submitted: Sequence[Submitted[Request]]
@@ -185,13 +188,11 @@ class GroupCommit:
         They wait in a lane of their own, so that nobody who asks for one thing waits for a thousand.
         """
         outcomes: list[Result[Resource] | Exception] = []
-        for first in range(
-            0, len(submitted), BULK
-        ):  # one after the other: what comes first may pay for what follows
+        # One after the other: what comes first may pay for what follows.
+        for first in range(0, len(submitted), BULK):
             number = 0 if first else len(submitted)  # who was let in is not turned away half way
-            lane = self._lane(command, BULK, number)
             part = submitted[first : first + BULK]
-            outcomes += await lane.put(part, len(part)).outcomes
+            outcomes += await self._lane(command, BULK, number).put(part, len(part)).outcomes
         return outcomes
 
     def _lane(self, command: Command[Any, Any], size: int, number: int) -> _Lane:

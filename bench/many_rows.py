@@ -95,6 +95,11 @@ _FILL = f"""
     SELECT 1, n, CASE WHEN n <= :rare THEN 'failed' ELSE 'delivered' END, 1
     FROM generate_series(1, :rows) AS n;
 
+    INSERT INTO audit_log (at, actor, action, foreign_id, before, after)
+    SELECT {START} + make_interval(secs => n), CASE WHEN n <= :rare THEN 'key:1' ELSE 'token' END,
+        CASE WHEN n <= :rare THEN 'key.create' ELSE 'account.change' END, '{SHOP}', 'null', '{{"name":"Wow"}}'
+    FROM generate_series(1, :rows) AS n;
+
     INSERT INTO attempts (endpoint_id, position, number, at, status, milliseconds, response)
     SELECT 1, n, 1, {START}, 200, 9, 'ok' FROM generate_series(1, :rows) AS n
 """

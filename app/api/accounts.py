@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app import money
 from app.api import cursors, fast_route, idempotency_keys, parameters, request_body, responses
+from app.api.access.acting import Acting
 from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Context, Queries, Reading
@@ -162,21 +163,22 @@ async def put_account(
     key: idempotency_keys.Key,
     commits: Commits,
     caller: Asking,
+    action: Acting,
 ) -> Response:
     """A field that is absent or null stays as it is. An `opening` takes the scope `ledger:issue` too."""
     if body.opening:
         caller.require("ledger:issue", "opening")
     order = body.order(foreign_id, commits.installation.network)
-    result = await commits.submit(transfers.PUT_ACCOUNT, order, key)
+    result = await commits.submit(transfers.PUT_ACCOUNT, order, key, action=action)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/account/{foreign_id}/close", response_model=AccountView, summary="Close an account")
 async def close_account(
-    foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, commits: Commits
+    foreign_id: parameters.ForeignId, key: idempotency_keys.BodilessKey, commits: Commits, action: Acting
 ) -> Response:
     """409 while it has money in any asset, or money is to come to it. It can be opened again."""
-    result = await commits.submit(accounts.CLOSE, foreign_id, key)
+    result = await commits.submit(accounts.CLOSE, foreign_id, key, action=action)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access import authentication
+from app.api.access.acting import Acting
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Context, Reading
 from app.api.payment_limits import PayeeDelay, Payees, checked_payees
@@ -103,10 +104,12 @@ KeyBody = Annotated[WantedKey, request_body.of(WantedKey)]
 
 
 @router.post("/keys", response_model=SecretKeyView, summary="Make an API key")
-async def create_key(body: KeyBody, key: idempotency_keys.Key, commits: Commits) -> Response:
+async def create_key(body: KeyBody, key: idempotency_keys.Key, commits: Commits, action: Acting) -> Response:
     """The secret is shown here and never again: whoever loses it makes another key."""
     secret = secrets.token_urlsafe(32)
-    result = await commits.submit(access.CREATE, body.key(secret, commits.installation.network), key)
+    result = await commits.submit(
+        access.CREATE, body.key(secret, commits.installation.network), key, action=action
+    )
     made = result.resource
     if result.replayed:
         return responses.show(KeyView.of(made), replayed=True)
@@ -126,8 +129,8 @@ async def get_key(key_id: parameters.KeyId, db: Reading) -> Response:
 
 
 @router.delete("/keys/{key_id}", response_model=KeyView, summary="Revoke an API key")
-async def revoke_key(key_id: parameters.KeyId, context: Context) -> Response:
+async def revoke_key(key_id: parameters.KeyId, context: Context, action: Acting) -> Response:
     """For good, here at once and in every other process within three seconds."""
-    result = await context.commits.submit(access.REVOKE, key_id)
+    result = await context.commits.submit(access.REVOKE, key_id, action=action)
     context.keys.forget(key_id)
     return responses.show(KeyView.of(result.resource))

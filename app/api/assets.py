@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.api import cursors, fields, idempotency_keys, request_body, responses
+from app.api.access.acting import Acting
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Reading
 from app.domain import ledger
@@ -54,10 +55,12 @@ AssetBody = Annotated[NewAsset, request_body.of(NewAsset)]
 
 
 @router.post("/assets", response_model=AssetView, summary="Make an asset")
-async def create_asset(body: AssetBody, key: idempotency_keys.Key, commits: Commits) -> Response:
+async def create_asset(
+    body: AssetBody, key: idempotency_keys.Key, commits: Commits, action: Acting
+) -> Response:
     """Posted again it stays the same asset; its decimals never change."""
     asset = ledger.NewAsset(body.code, body.name, body.decimals)
-    result = await commits.submit(ledger.CREATE_ASSET, asset, key)
+    result = await commits.submit(ledger.CREATE_ASSET, asset, key, action=action)
     return responses.show(AssetView.showing(result.resource), replayed=result.replayed)
 
 

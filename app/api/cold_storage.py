@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api import idempotency_keys, responses
+from app.api.access.acting import Acting
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits
 from app.domain import cold
@@ -20,7 +21,9 @@ class ReturnAddress(responses.View):
 @router.post(
     "/admin/cold/return", response_model=ReturnAddress, summary="An address for money from cold storage"
 )
-async def give_return_address(key: idempotency_keys.BodilessKey, commits: Commits) -> Response:
+async def give_return_address(
+    key: idempotency_keys.BodilessKey, commits: Commits, action: Acting
+) -> Response:
     """A fresh one each time. What comes is booked against `cold_storage` once it has its confirmations."""
-    result = await commits.submit(cold.GIVE_ADDRESS, None, key)
+    result = await commits.submit(cold.GIVE_ADDRESS, None, key, action=action)
     return responses.show(ReturnAddress(address=result.resource), replayed=result.replayed)

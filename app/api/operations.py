@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app import audit
 from app.api import fields, idempotency_keys, parameters, responses
+from app.api.access.acting import Acting
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
 from app.domain import blocks, ledger
@@ -155,14 +156,14 @@ async def get_system_balances(db: Reading) -> Response:
     "/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height"
 )
 async def set_sync_height(
-    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, context: Context
+    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, context: Context, action: Acting
 ) -> Response:
     """Missed deposits are posted, known ones are recognised; balances do not change meanwhile.
 
     The lowest height of all requests counts. A height whose blocks a pruned node has removed is refused.
     """
     rescan = Rescan(blockheight, await context.node_queries.lowest_height())
-    result = await context.commits.submit(blocks.RESCAN, rescan, key)
+    result = await context.commits.submit(blocks.RESCAN, rescan, key, action=action)
     return responses.show_written('"Set sync height"', replayed=result.replayed)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, Strict
 from starlette.responses import Response
 
 from app.api import fields, idempotency_keys, parameters, request_body, responses
+from app.api.access.acting import Acting
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Reading
@@ -18,7 +19,7 @@ from app.domain.dogecoin import Network
 from app.domain.key_limits import KeyLimits
 from app.domain.payment_limits import AccountLimits, Terms
 from app.domain.refusals import Invalid
-from app.money import Koinu, show
+from app.money import Koinu
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -75,13 +76,6 @@ class _LimitsView(responses.View):
     payees: list[str] | None
     payee_delay_seconds: int
 
-    @classmethod
-    def of(cls, limits: AccountLimits | KeyLimits) -> Self:
-        """Show them."""
-        amounts = {name: show(getattr(limits.terms, name)) for name in payment_limits.AMOUNTS}
-        payees = None if limits.payees is None else list(limits.payees)
-        return cls.showing(limits, **amounts, payees=payees)
-
 
 class _OfAccount(responses.View):
     foreign_id: str
@@ -94,9 +88,19 @@ class _OfKey(responses.View):
 class LimitsView(_LimitsView, _OfAccount):
     """The limits of an account; `payees` null: it may pay any address."""
 
+    @classmethod
+    def of(cls, limits: AccountLimits) -> Self:
+        """Show them."""
+        return cls(**payment_limits.limits_shown(limits))
+
 
 class KeyLimitsView(_LimitsView, _OfKey):
     """The limits of a key; `payees` null: it may pay any address."""
+
+    @classmethod
+    def of(cls, limits: KeyLimits) -> Self:
+        """Show them."""
+        return cls(**key_limits.limits_shown(limits))
 
 
 LimitsBody = Annotated[WantedLimits, request_body.of(WantedLimits)]
@@ -104,11 +108,15 @@ LimitsBody = Annotated[WantedLimits, request_body.of(WantedLimits)]
 
 @router.post("/account/{foreign_id}/limits", response_model=LimitsView, summary="Limit an account's payments")
 async def put_limits(
-    foreign_id: parameters.ForeignId, body: LimitsBody, key: idempotency_keys.Key, commits: Commits
+    foreign_id: parameters.ForeignId,
+    body: LimitsBody,
+    key: idempotency_keys.Key,
+    commits: Commits,
+    action: Acting,
 ) -> Response:
     """In place of those before; they hold for payouts and refunds too. A payee that stays listed keeps its time."""
     order = body.order(foreign_id, commits.installation.network)
-    result = await commits.submit(payment_limits.PUT, order, key)
+    result = await commits.submit(payment_limits.PUT, order, key, action=action)
     return responses.show(LimitsView.of(result.resource), replayed=result.replayed)
 
 
@@ -122,11 +130,11 @@ async def get_limits(foreign_id: parameters.ForeignId, db: Reading) -> Response:
 
 @router.post("/keys/{key_id}/limits", response_model=KeyLimitsView, summary="Limit a key's payments")
 async def put_key_limits(
-    key_id: KeyId, body: LimitsBody, key: idempotency_keys.Key, commits: Commits
+    key_id: KeyId, body: LimitsBody, key: idempotency_keys.Key, commits: Commits, action: Acting
 ) -> Response:
     """In place of those before, whatever the account. A payee that stays listed keeps its time."""
     order = body.order_of_key(key_id, commits.installation.network)
-    result = await commits.submit(key_limits.PUT, order, key)
+    result = await commits.submit(key_limits.PUT, order, key, action=action)
     return responses.show(KeyLimitsView.of(result.resource), replayed=result.replayed)
 
 
@@ -149,9 +157,11 @@ PaymentVerdict = Annotated[Verdict, Depends(_verdict)]
     response_model=PaymentView,
     summary="Approve a payment",
 )
-async def approve(verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, commits: Commits) -> Response:
+async def approve(
+    verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, commits: Commits, action: Acting
+) -> Response:
     """It is signed and sent. 403 to the key or token that has asked for it: another one decides."""
-    result = await commits.submit(approvals.APPROVE, verdict, key)
+    result = await commits.submit(approvals.APPROVE, verdict, key, action=action)
     return responses.show(PaymentView.of(result.resource), replayed=result.replayed)
 
 
@@ -160,7 +170,9 @@ async def approve(verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, co
     response_model=PaymentView,
     summary="Reject a payment",
 )
-async def reject(verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, commits: Commits) -> Response:
+async def reject(
+    verdict: PaymentVerdict, key: idempotency_keys.BodilessKey, commits: Commits, action: Acting
+) -> Response:
     """Its money is available again. 403 to the key or token that has asked for it, which may void it."""
-    result = await commits.submit(approvals.REJECT, verdict, key)
+    result = await commits.submit(approvals.REJECT, verdict, key, action=action)
     return responses.show(PaymentView.of(result.resource), replayed=result.replayed)

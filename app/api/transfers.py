@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from app.api import errors, fast_route, fields, idempotency_keys, parameters, request_body, responses
+from app.api.access.acting import Acting
 from app.api.access.callers import Asking, Caller, Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Commits, Context
@@ -268,9 +269,13 @@ def _check_reversal(transfer: Transfer, caller: Caller) -> None:
 
 @busy.post("/account/{foreign_id}/transact", response_model=TransferView, summary="Give or take credits")
 async def transact(
-    foreign_id: parameters.ForeignId, body: CreditBody, key: idempotency_keys.RequiredKey, commits: Commits
+    foreign_id: parameters.ForeignId,
+    body: CreditBody,
+    key: idempotency_keys.RequiredKey,
+    commits: Commits,
+    action: Acting,
 ) -> Response:
     """TOPUP and BONUS come from the treasury, SPEND goes there; of DOGE only SPEND, to the platform."""
     order = body.order(foreign_id, key, commits.installation.platform)
-    result = await commits.submit(transfers.MAKE, order, key)
+    result = await commits.submit(transfers.MAKE, order, key, action=action)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)

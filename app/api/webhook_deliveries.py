@@ -8,6 +8,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from starlette.responses import Response
 
 from app.api import cursors, idempotency_keys, parameters, request_body, responses
+from app.api.access.acting import Acting
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context
@@ -122,10 +123,13 @@ async def redeliver(
     key: idempotency_keys.BodilessKey,
     context: Context,
     within: Within,
+    action: Acting,
 ) -> Response:
     """At once; if it fails, it is tried again as often as the first time."""
     await check(context, webhook_id, within)
-    result = await context.commits.submit(webhooks.REDELIVER, Key(webhook_id, delivery_id), key)
+    result = await context.commits.submit(
+        webhooks.REDELIVER, Key(webhook_id, delivery_id), key, action=action
+    )
     return responses.show(DeliveryView.of(result.resource), replayed=result.replayed)
 
 
@@ -133,10 +137,15 @@ async def redeliver(
     "/webhooks/{webhook_id}/replay", response_model=ReplayView, summary="Send a range of events again"
 )
 async def replay(
-    webhook_id: WebhookId, body: ReplayBody, key: idempotency_keys.Key, context: Context, within: Within
+    webhook_id: WebhookId,
+    body: ReplayBody,
+    key: idempotency_keys.Key,
+    context: Context,
+    within: Within,
+    action: Acting,
 ) -> Response:
     """In the background, by the endpoint's filter of now; also events that it has had, or older than it."""
     await check(context, webhook_id, within)
     order = Range(webhook_id, body.after, body.before)
-    result = await context.commits.submit(webhooks.REPLAY, order, key)
+    result = await context.commits.submit(webhooks.REPLAY, order, key, action=action)
     return responses.show(ReplayView.of(result.resource), replayed=result.replayed)

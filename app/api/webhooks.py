@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app import urls
 from app.api import cursors, fields, idempotency_keys, parameters, request_body, responses
+from app.api.access.acting import Acting
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Commits, Context, Reading
@@ -198,11 +199,11 @@ RotationBody = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 @router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
 async def create_webhook(
-    body: WebhookBody, key: idempotency_keys.Key, commits: Commits, within: Within
+    body: WebhookBody, key: idempotency_keys.Key, commits: Commits, within: Within, action: Acting
 ) -> Response:
     """It gets the events from now on. The secret is shown here and never again."""
     _check_account(body.foreign_id, within)
-    result = await commits.submit(webhooks.CREATE, body.endpoint(), key)
+    result = await commits.submit(webhooks.CREATE, body.endpoint(), key, action=action)
     return _shown_once(result.resource, replayed=result.replayed)
 
 
@@ -225,21 +226,21 @@ async def get_webhook(webhook_id: WebhookId, db: Reading, within: Within) -> Res
     summary="Change, disable or enable a webhook endpoint",
 )
 async def change_webhook(
-    webhook_id: WebhookId, body: ChangeBody, context: Context, within: Within
+    webhook_id: WebhookId, body: ChangeBody, context: Context, within: Within, action: Acting
 ) -> Response:
     """Enabled again it goes on where it stopped. An endpoint of the configuration can only be enabled."""
     if body.foreign_id is not None:
         _check_account(body.foreign_id, within)
     await check(context, webhook_id, within)
-    result = await context.commits.submit(webhooks.CHANGE, body.change(webhook_id))
+    result = await context.commits.submit(webhooks.CHANGE, body.change(webhook_id), action=action)
     return responses.show(WebhookView.of(result.resource))
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
-async def delete_webhook(webhook_id: WebhookId, context: Context, within: Within) -> Response:
+async def delete_webhook(webhook_id: WebhookId, context: Context, within: Within, action: Acting) -> Response:
     """At once; the record of its deliveries is removed a little later."""
     await check(context, webhook_id, within)
-    result = await context.commits.submit(webhooks.DELETE, webhook_id)
+    result = await context.commits.submit(webhooks.DELETE, webhook_id, action=action)
     return responses.show(WebhookView.of(result.resource))
 
 
@@ -249,14 +250,19 @@ async def delete_webhook(webhook_id: WebhookId, context: Context, within: Within
     summary="Give a webhook endpoint a new secret",
 )
 async def rotate_webhook(
-    webhook_id: WebhookId, body: RotationBody, key: idempotency_keys.Key, context: Context, within: Within
+    webhook_id: WebhookId,
+    body: RotationBody,
+    key: idempotency_keys.Key,
+    context: Context,
+    within: Within,
+    action: Acting,
 ) -> Response:
     """For `overlap_seconds` (a day) `webhook-signature` has two signatures, of the new and the old secret."""
     await check(context, webhook_id, within)
     scheme = body.signature or (None if body.secret else await _scheme(context, webhook_id))
     secret = secret_of(body.secret, scheme)
     order = Rotation(webhook_id, secret, timedelta(seconds=body.overlap_seconds))
-    result = await context.commits.submit(webhooks.ROTATE, order, key)
+    result = await context.commits.submit(webhooks.ROTATE, order, key, action=action)
     return _shown_once(result.resource, replayed=result.replayed)
 
 
@@ -264,9 +270,13 @@ async def rotate_webhook(
     "/webhooks/{webhook_id}/test", response_model=WebhookView, summary="Send a test to a webhook endpoint"
 )
 async def test_webhook(
-    webhook_id: WebhookId, key: idempotency_keys.BodilessKey, context: Context, within: Within
+    webhook_id: WebhookId,
+    key: idempotency_keys.BodilessKey,
+    context: Context,
+    within: Within,
+    action: Acting,
 ) -> Response:
     """`SYS_WEBHOOK_TEST` goes to this endpoint only, whatever its types are; see its deliveries."""
     await check(context, webhook_id, within)
-    result = await context.commits.submit(webhooks.TEST, webhook_id, key)
+    result = await context.commits.submit(webhooks.TEST, webhook_id, key, action=action)
     return responses.show(WebhookView.of(result.resource), replayed=result.replayed)

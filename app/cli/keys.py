@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.access import authentication
+from app.cli import operator
 from app.cli.command import on_database, started
 from app.cli.maintenance import CannotBeDone
 from app.domain import access
@@ -46,6 +47,7 @@ async def make(engine: AsyncEngine, new: NewKey) -> ApiKey:
         made = await access.create(db, new)
         if isinstance(made, Refusal):
             raise CannotBeDone(str(made))
+        await operator.log(db, "key.create", str(made.id), access.key_shown(made))
     return made
 
 
@@ -55,6 +57,7 @@ async def end(engine: AsyncEngine, number: int) -> str:
         ended = await access.revoke(db, number)
         if isinstance(ended, Refusal):
             raise CannotBeDone(str(ended))
+        await operator.log(db, "key.revoke", str(ended.id), access.key_shown(ended))
     return f"Key {ended.id} is revoked. Processes that run notice it within three seconds."
 
 

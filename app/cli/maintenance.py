@@ -9,6 +9,7 @@ from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.chain.sent_marker import SENT_FILE, SentMarker
+from app.cli import operator
 from app.domain import blocks, cold, installation
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation, NewHistory
@@ -39,6 +40,8 @@ async def resume(
         _check_owing(await blocks.shortfall(db), owing)
         if with_payouts:
             await payouts.start_all(db)
+        resumed = {"paused": None, "payouts": with_payouts, "owing": show(owing or 0)}
+        await operator.log(db, "payments.resume", "", resumed, {"paused": reason})
     return f"Payments go on. They were paused because {reason}." if reason else "Payments were not paused."
 
 
@@ -60,6 +63,8 @@ async def restored(engine: AsyncEngine, home: Path, network: Network, *, anyway:
     epoch = secrets.token_hex(16)
     async with engine.begin() as db:
         highest = await pause.begin_history(db, NewHistory(epoch, marker.highest, number))
+        begun = {"restores": number, "highest_transaction": highest}
+        await operator.log(db, "database.restored", "", begun, {"restores": database.restores})
     ended = 0
     while batch := await _end_some(engine):
         ended += batch
@@ -87,6 +92,8 @@ async def cover(engine: AsyncEngine, platform: str) -> str:
     """Let the account `platform` bear what is owed; returns what to print."""
     async with engine.begin() as db:
         covered = await blocks.cover(db, platform)
+        if not isinstance(covered, Refusal) and covered:
+            await operator.log(db, "clawback.cover", "", {"foreign_id": platform, "amount": show(covered)})
     if isinstance(covered, Refusal):
         raise CannotBeDone(str(covered))
     if covered > 0:
@@ -100,6 +107,8 @@ async def cold_return(engine: AsyncEngine, terms: Installation) -> str:
     """Give out an address for money from cold storage; returns what to print."""
     async with engine.begin() as db:
         [address] = await cold.give(db, [None], terms)
+        if not isinstance(address, Refusal):
+            await operator.log(db, "cold.return", address, {"address": address})
     if isinstance(address, Refusal):
         raise CannotBeDone(str(address))
     return address
@@ -111,7 +120,8 @@ async def consolidate(engine: AsyncEngine, network: Network, payer: str, at_most
         requested = await consolidation.request(db, network, payer, at_most)
         if isinstance(requested, Refusal):
             raise CannotBeDone(f"{payer}: {requested}")
-    payment, count = requested
+        payment, count = requested
+        await operator.log(db, "coins.consolidate", str(payment.id), {"foreign_id": payer, "coins": count})
     return f"Payment {payment.id} of {payer} merges {count} coins as soon as the sender comes to it."
 
 

@@ -24,7 +24,7 @@ from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_record import SeedRecord
 from app.chain.sent_marker import SENT_FILE
-from app.cli import progress
+from app.cli import operator, progress
 from app.cli.command import seed_file, started
 from app.cli.progress import Advance
 from app.config import values
@@ -117,8 +117,9 @@ async def _rescan(settings: Settings, database: Database, height: int, console: 
         lowest = await block_reader.lowest_height(node)
         async with engine.begin() as transaction:
             accepted = await blocks.rescan_from(transaction, height, lowest)
-        if isinstance(accepted, Refusal):
-            raise accepted
+            if isinstance(accepted, Refusal):
+                raise accepted
+            await operator.log(transaction, "chain.rescan", str(height), {"rescan_height": height})
         follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
         try:
             with progress.shown(console) as advance:
@@ -164,6 +165,9 @@ async def _recover(settings: Settings, database: Database, options: ScopeOptions
             await recovering.close()
         console.print(summary(report, scope))
         if report.accounts:
+            async with engine.begin() as transaction:
+                found = {"accounts": report.accounts, "deposits": report.deposits}
+                await operator.log(transaction, "database.recover", "", found)
             console.print(next_command(settings.home))
 
 
@@ -232,6 +236,7 @@ async def _rename(database: Database, old: str, new: str, platform: str) -> None
             await accounts.rename(transaction, old, new)
             await webhooks.rename(transaction, old, new)
             await access.rename(transaction, old, new)
+            await operator.log(transaction, "account.rename", new, {"foreign_id": new}, {"foreign_id": old})
     except exc.IntegrityError:
         raise accounts.NameTaken(foreign_id=new) from None
 

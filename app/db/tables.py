@@ -127,6 +127,26 @@ key_payees = sa.Table(
     sa.Column("since", Time, nullable=False, server_default=NOW),
 )
 
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", Time, nullable=False, server_default=NOW),
+    sa.Column("actor", sa.Text, nullable=False),  # as `key:7`, `token` or `command line`
+    _text("actor_name"),  # what the key is described as; of a command the user of the system
+    sa.Column("action", sa.Text, nullable=False),  # as `key.create`
+    _text("foreign_id"),  # of the account that it concerns
+    _text("subject"),  # the id of what was changed
+    _text("request_id"),
+    sa.Column("before", sa.Text, nullable=False),  # JSON as it is shown
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Index("audit_log_at_idx", "at", "id"),
+    sa.Index("audit_log_actor_idx", "actor", "at", "id"),
+    sa.Index("audit_log_actor_action_idx", "actor", "action", "at", "id"),
+    sa.Index("audit_log_action_idx", "action", "at", "id"),
+    _index("audit_log_foreign_id_idx", "foreign_id", "at", "id", where="foreign_id <> ''"),
+)
+
 # ---------------------------------------------------------------- prices in money
 
 Rate = sa.Numeric(30, 12)

@@ -10,8 +10,10 @@ from app.db import Db, bulk
 from app.db.tables import NOW
 from app.db.tables import payments as payment_rows
 from app.domain import batch, outbox, payments
+from app.domain.audit_log import Audited, Shown
 from app.domain.batch import Step
 from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.payments import Payment, payment_event, voiding
 from app.domain.payments.payment import ended_unsigned
 from app.domain.payments.payment_rows import NoSuchPayment
@@ -53,12 +55,25 @@ async def reject(db: Db, verdicts: Sequence[Verdict]) -> list[Payment | Refusal]
     return batch.outcomes(decided, rejected)
 
 
-APPROVE: Final = Command(
-    "approve", plain(approve), plain(payments.by_ids), lambda payment: str(payment.id), pays=True
-)
-REJECT: Final = Command(
-    "reject", plain(reject), plain(payments.by_ids), lambda payment: str(payment.id), pays=True
-)
+async def _before(db: Db, verdicts: Sequence[Verdict], _: Installation) -> list[Shown | None]:
+    """Lock the payments, and return them as they are."""
+    known = await voiding.lock(db, [verdict.id for verdict in verdicts])
+    return [_shown(known[verdict.id]) if verdict.id in known else None for verdict in verdicts]
+
+
+def _shown(payment: Payment) -> Shown:
+    """Return what matters of it: it has no transaction yet."""
+    shown = payments.payment_shown(payment)
+    return {name: shown[name] for name in ("id", "foreign_id", "state", "pay_to", "total", "reference")}
+
+
+def _id(payment: Payment) -> str:
+    return str(payment.id)
+
+
+_AUDITED: Final = Audited(_shown, _id, _before)
+APPROVE: Final = Command("approve", plain(approve), plain(payments.by_ids), _id, pays=True, audited=_AUDITED)
+REJECT: Final = Command("reject", plain(reject), plain(payments.by_ids), _id, pays=True, audited=_AUDITED)
 _APPROVE: Final = (
     sa.update(payment_rows)
     .where(payment_rows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))

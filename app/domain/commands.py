@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from app.db import Db
-from app.domain import idempotency
+from app.domain import audit_log, idempotency
+from app.domain.audit_log import Action, Audited
 from app.domain.idempotency import Claim
 from app.domain.installation import Installation
 from app.domain.refusals import Refusal
@@ -22,7 +23,7 @@ class Command(Generic[Request, Resource]):
     """`run` makes or refuses a resource for each request, in order; `load` finds them by the ids of `id_of`.
 
     `predict_id` says what `id_of` will return for a request, so that its key is written only once. `pays`:
-    the resources are payments, which the sender carries out.
+    the resources are payments, which the sender carries out. `audited` says how an administrator's changes are logged.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Command(Generic[Request, Resource]):
     id_of: Callable[[Resource], str]
     predict_id: Callable[[Request], str] | None = None
     pays: bool = False
+    audited: Audited[Request, Resource] | None = None
 
 
 def plain(
@@ -41,10 +43,11 @@ def plain(
 
 
 class Submitted(NamedTuple, Generic[Request]):
-    """A request, and the key under which it may be repeated."""
+    """A request, the key under which it may be repeated, and the `action` of an administrator that it is, if so."""
 
     request: Request
     claim: Claim | None = None
+    action: Action | None = None
 
 
 class Result(NamedTuple, Generic[Resource]):
@@ -63,7 +66,7 @@ async def perform(
 ) -> list[Result[Resource] | Refusal]:
     """Carry the requests out. A key commits with its effect. A refused request leaves no key."""
     first: dict[Claim, int] = {}
-    for index, (_, claim) in enumerate(submitted):
+    for index, (_, claim, _) in enumerate(submitted):
         if claim is not None:
             first.setdefault(claim, index)
     predict = command.predict_id
@@ -71,11 +74,10 @@ async def perform(
     earlier = await idempotency.claim(db, command.kind, ids, wait_seconds)
     fresh = [
         index
-        for index, (_, claim) in enumerate(submitted)
+        for index, (_, claim, _) in enumerate(submitted)
         if claim is None or (claim not in earlier and first[claim] == index)
     ]
-    requests = [submitted[index].request for index in fresh]
-    made = await command.run(db, requests, installation) if requests else []
+    made = await _run(db, installation, command, [submitted[index] for index in fresh])
     outcomes: dict[int, Result[Resource] | Refusal] = {
         index: outcome if isinstance(outcome, Refusal) else Result(outcome)
         for index, outcome in zip(fresh, made, strict=True)
@@ -85,6 +87,23 @@ async def perform(
         return list(outcomes.values())
     answers = {**earlier, **_answers(command, first, outcomes)}
     return await _with_replays(db, installation, command, submitted, outcomes, answers)
+
+
+async def _run(
+    db: Db,
+    installation: Installation,
+    command: Command[Request, Resource],
+    submitted: Sequence[Submitted[Request]],
+) -> Sequence[Resource | Refusal]:
+    """Make or refuse the resources, and log what administrators have changed."""
+    requests, actions = [each.request for each in submitted], [each.action for each in submitted]
+    if command.audited is None or not any(actions):
+        return await command.run(db, requests, installation) if requests else []
+    before = await audit_log.before(db, command.audited, requests, installation)
+    made = await command.run(db, requests, installation)
+    resources = [None if isinstance(outcome, Refusal) else outcome for outcome in made]
+    await audit_log.write(db, command.audited.changes(actions, before, resources))
+    return made
 
 
 async def _settle(
@@ -131,7 +150,7 @@ async def _with_replays(
     """Answer repeated requests with their resources as they are now."""
     repeated = {
         index: answers[claim]
-        for index, (_, claim) in enumerate(submitted)
+        for index, (_, claim, _) in enumerate(submitted)
         if index not in outcomes and claim is not None
     }
     ids = [answer for answer in repeated.values() if isinstance(answer, str)]

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from app.db import Db
 from app.domain import access
 from app.domain.access import NoSuchKey, key_payees
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
-from app.domain.payment_limits import AMOUNTS, Terms
+from app.domain.installation import Installation
+from app.domain.payment_limits import AMOUNTS, Terms, amounts_shown, payees_shown
 from app.domain.refusals import Refusal
 
 
@@ -50,4 +52,29 @@ async def _load(db: Db, ids: Sequence[str]) -> dict[str, KeyLimits]:
     return {text: await fetch(db, int(text)) for text in ids}
 
 
-PUT: Final = Command("key-limits", plain(_put_all), plain(_load), lambda limits: str(limits.key_id))
+async def _before(db: Db, orders: Sequence[KeyLimits], _: Installation) -> list[Shown | None]:
+    """Lock the keys, and return their limits as they are."""
+    await access.lock(db, [order.key_id for order in orders])
+    known = await access.by_ids(db, [str(order.key_id) for order in orders])
+    return [
+        limits_shown(await fetch(db, order.key_id)) if str(order.key_id) in known else None
+        for order in orders
+    ]
+
+
+def limits_shown(limits: KeyLimits) -> dict[str, Any]:
+    """Return the limits as the API shows them."""
+    return {
+        "key_id": limits.key_id,
+        **amounts_shown(limits.terms),
+        **payees_shown(limits.payees, limits.payee_delay_seconds),
+    }
+
+
+def _id(limits: KeyLimits) -> str:
+    return str(limits.key_id)
+
+
+PUT: Final = Command(
+    "key-limits", plain(_put_all), plain(_load), _id, audited=Audited(limits_shown, _id, _before)
+)

@@ -12,7 +12,9 @@ from app.db import Db, Row, bulk
 from app.db.tables import NOW, api_keys, payees, payment_limits, payments
 from app.domain import accounts
 from app.domain.access import ApiKey, key_payees
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Forbidden, Invalid, Refusal
 from app.money import MAX_MONEY, NOTHING, Koinu, show
@@ -113,7 +115,39 @@ async def _load(db: Db, names: Sequence[str]) -> dict[str, AccountLimits]:
     return {name: await fetch(db, name) for name in names}
 
 
-PUT: Final = Command("limits", plain(_put_all), plain(_load), lambda limits: limits.foreign_id)
+async def _before(db: Db, orders: Sequence[AccountLimits], _: Installation) -> list[Shown | None]:
+    """Lock the accounts, and return their limits as they are."""
+    known = await accounts.lock(db, [order.foreign_id for order in orders])
+    names = [order.foreign_id for order in orders]
+    return [limits_shown(await fetch(db, name)) if name in known else None for name in names]
+
+
+def limits_shown(limits: AccountLimits) -> dict[str, Any]:
+    """Return the limits as the API shows them."""
+    return {
+        "foreign_id": limits.foreign_id,
+        **amounts_shown(limits.terms),
+        **payees_shown(limits.payees, limits.payee_delay_seconds),
+    }
+
+
+def amounts_shown(terms: Terms) -> dict[str, str]:
+    """Return the amounts of an account's limits, or of a key's, as the API shows them."""
+    return {name: show(getattr(terms, name)) for name in AMOUNTS}
+
+
+def payees_shown(payees: Sequence[str] | None, delay_seconds: int) -> dict[str, Any]:
+    """Return whom an account or a key may pay, as the API shows it."""
+    return {"payees": None if payees is None else list(payees), "payee_delay_seconds": delay_seconds}
+
+
+def _name(limits: AccountLimits) -> str:
+    return limits.foreign_id
+
+
+PUT: Final = Command(
+    "limits", plain(_put_all), plain(_load), _name, audited=Audited(limits_shown, _name, _before)
+)
 
 
 class Asked(NamedTuple):

@@ -178,7 +178,7 @@ class LedgerMachine(AsyncMachine):
     @rule(index=INDEX, other=st.booleans())
     def repeat(self, index: int, *, other: bool) -> None:
         """A repeated key gives the same result; with another body it is refused. Neither changes anything."""
-        command, (request, claim), resource_id = self.nth(self.made, index)
+        command, (request, claim, _), resource_id = self.nth(self.made, index)
         assert claim is not None
         claim = claim._replace(fingerprint=b"another" if other else claim.fingerprint)
         before = self.run(self._snapshot())
@@ -202,7 +202,7 @@ class LedgerMachine(AsyncMachine):
     ) -> Sequence[Any]:
         if bulk:
             return await self.commits.submit_all(command, submitted)
-        running = (self.commits.submit(command, request, claim) for request, claim in submitted)
+        running = (self.commits.submit(command, request, claim) for request, claim, _ in submitted)
         outcomes: list[Any] = await asyncio.gather(*running, return_exceptions=True)
         return outcomes
 

@@ -27,18 +27,22 @@ class LacksScope(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `name` is `token`, `anyone` or `key:7`. Its idempotency keys belong to `owner`."""
+    """Who asks: `name` is `token`, `anyone` or `key:7`. Its idempotency keys belong to `owner`.
+
+    `description` says whose the key is.
+    """
 
     name: str
     owner: str
     scopes: frozenset[str]
     reach: Reach = EVERYTHING
+    description: str = ""
 
     @classmethod
     def of_key(cls, key: ApiKey) -> "Caller":
         """Return the holder of a key."""
         name = f"key:{key.id}"
-        return cls(name, name, key.scopes, key.reach)
+        return cls(name, name, key.scopes, key.reach, key.description)
 
     @property
     def key_id(self) -> int | None:

@@ -180,6 +180,7 @@ RULES: Final[Mapping[str, Rule]] = dict(
             "POST /admin/setsyncheight/{blockheight}",
             "POST /admin/cold/return",
             "POST /account/{foreign_id}/limits",
+            "GET /audit/log",
             "GET /keys",
             "POST /keys",
             "GET /keys/{key_id}",
@@ -190,6 +191,29 @@ RULES: Final[Mapping[str, Rule]] = dict(
     ]
 )
 """Each route that needs a key, by method and path."""
+
+ACTIONS: Final[Mapping[str, str]] = {
+    "POST /account/{foreign_id}": "account.change",
+    "POST /account/{foreign_id}/close": "account.close",
+    "POST /account/{foreign_id}/limits": "account.limit",
+    "POST /account/{foreign_id}/payment/{payment_id}/approve": "payment.approve",
+    "POST /account/{foreign_id}/payment/{payment_id}/reject": "payment.reject",
+    "POST /account/{foreign_id}/transact": "account.transact",
+    "POST /assets": "asset.create",
+    "POST /webhooks": "webhook.create",
+    "PATCH /webhooks/{webhook_id}": "webhook.change",
+    "DELETE /webhooks/{webhook_id}": "webhook.delete",
+    "POST /webhooks/{webhook_id}/rotate": "webhook.rotate",
+    "POST /webhooks/{webhook_id}/test": "webhook.test",
+    "POST /webhooks/{webhook_id}/replay": "webhook.replay",
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": "webhook.redeliver",
+    "POST /admin/setsyncheight/{blockheight}": "chain.rescan",
+    "POST /admin/cold/return": "cold.return",
+    "POST /keys": "key.create",
+    "POST /keys/{key_id}/limits": "key.limit",
+    "DELETE /keys/{key_id}": "key.revoke",
+}
+"""Routes by which an administrator changes something, with its name in the audit log."""
 
 
 def rule_of(methods: Collection[str], path: str) -> Rule:

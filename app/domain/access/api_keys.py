@@ -16,7 +16,9 @@ from app.db.tables import NOW, api_keys
 from app.domain import pages
 from app.domain.access import key_payees, scopes
 from app.domain.access.reach import Reach
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
 from app.money import Koinu, show
@@ -162,8 +164,42 @@ async def by_ids(db: Db, ids: Collection[str]) -> dict[str, ApiKey]:
     return {str(row["id"]): _key(row) for row in rows}
 
 
-CREATE: Final = Command("key", plain(_create_all), plain(by_ids), lambda key: str(key.id))
-REVOKE: Final = Command("key-revoke", plain(_revoke_all), plain(by_ids), lambda key: str(key.id))
+def _id(key: ApiKey) -> str:
+    return str(key.id)
+
+
+async def _before(db: Db, ids: Sequence[int], _: Installation) -> list[Shown | None]:
+    """Lock the keys, and return them as they are."""
+    wanted = _SELECT.where(api_keys.c.id == sa.any_(sa.literal(list(ids), bulk.BIGINTS)))
+    rows = await bulk.fetch_all(db, wanted.order_by(api_keys.c.id).with_for_update(key_share=True))
+    known = {row["id"]: key_shown(_key(row)) for row in rows}
+    return [known.get(key_id) for key_id in ids]
+
+
+def key_shown(key: ApiKey) -> dict[str, Any]:
+    """Return the key as the API shows it: never its secret."""
+    return {
+        "id": key.id,
+        "scopes": sorted(key.scopes),
+        "accounts": sorted(key.reach.names),
+        "prefix": key.reach.prefix,
+        "description": key.description,
+        "state": key.state,
+        "requests_per_second": key.requests_per_second,
+        **{name: show(getattr(key, name)) for name in ("per_payment", "per_day", "approve_above")},
+        "only_payees": key.only_payees,
+        "payee_delay_seconds": key.payee_delay_seconds,
+        "expires": key.expires and key.expires.isoformat(),
+        "last_used": key.last_used and key.last_used.isoformat(),
+        "created": key.created.isoformat(),
+    }
+
+
+_AUDITED: Final[Audited[NewKey, ApiKey]] = Audited(key_shown, _id)
+CREATE: Final = Command("key", plain(_create_all), plain(by_ids), _id, audited=_AUDITED)
+REVOKE: Final = Command(
+    "key-revoke", plain(_revoke_all), plain(by_ids), _id, audited=Audited(key_shown, _id, _before)
+)
 
 
 async def fetch(db: Db, key_id: int) -> ApiKey:
@@ -202,25 +238,6 @@ async def rename(db: Db, old: str, new: str) -> None:
     ids = (await db.scalars(naming.with_for_update(key_share=True))).all()
     renamed = sa.func.array_replace(api_keys.c.accounts, old, new)
     await db.execute(sa.update(api_keys).where(api_keys.c.id.in_(ids)).values(accounts=renamed))
-
-
-def key_shown(key: ApiKey) -> dict[str, Any]:
-    """Return the key as the API shows it: never its secret."""
-    return {
-        "id": key.id,
-        "scopes": sorted(key.scopes),
-        "accounts": sorted(key.reach.names),
-        "prefix": key.reach.prefix,
-        "description": key.description,
-        "state": key.state,
-        "requests_per_second": key.requests_per_second,
-        **{name: show(getattr(key, name)) for name in ("per_payment", "per_day", "approve_above")},
-        "only_payees": key.only_payees,
-        "payee_delay_seconds": key.payee_delay_seconds,
-        "expires": key.expires and key.expires.isoformat(),
-        "last_used": key.last_used and key.last_used.isoformat(),
-        "created": key.created.isoformat(),
-    }
 
 
 _COLUMNS: Final = (*api_keys.c, NOW.label("now"))

@@ -16,6 +16,7 @@ from app.domain.accounts.account import (
     key_of,
     load,
     lock,
+    lock_shown,
     owners,
     page,
     rename,

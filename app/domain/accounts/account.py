@@ -134,6 +134,12 @@ async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
     return {row["foreign_id"]: row for row in await bulk.fetch_all(db, _LOCK, {"names": list(foreign_ids)})}
 
 
+async def lock_shown(db: Db, foreign_ids: Sequence[str]) -> list[dict[str, Any] | None]:
+    """Lock the accounts, and return them as they are shown; None where there is none."""
+    known = await lock(db, foreign_ids)
+    return [account_shown(Account.of(known[name])) if name in known else None for name in foreign_ids]
+
+
 async def keep_open(db: Db, foreign_ids: Sequence[str]) -> None:
     """Lock the accounts, in the order of `lock`, so that nobody closes or changes them meanwhile."""
     statement = _NAMED.with_only_columns(accounts.c.id).order_by(accounts.c.id).with_for_update(read=True)

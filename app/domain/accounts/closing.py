@@ -11,9 +11,10 @@ from app.db import Db, bulk, tables
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets, escrows, invoices, sightings
 from app.domain import ledger, outbox
-from app.domain.accounts.account import Account, account_closed, key_of
+from app.domain.accounts.account import Account, account_closed, account_shown, key_of, lock_shown
 from app.domain.accounts.account import load as load_accounts
 from app.domain.accounts.account import lock as lock_accounts
+from app.domain.audit_log import Audited
 from app.domain.commands import Command, plain
 from app.domain.installation import Installation
 from app.domain.ledger import Balance, Bucket, balance_locks
@@ -55,7 +56,14 @@ async def close(db: Db, foreign_ids: Sequence[str], installation: Installation) 
     return [_outcome(name, accounts_by_name | closed, obstacles) for name in foreign_ids]
 
 
-CLOSE: Final = Command("close", close, plain(load_accounts), key_of)
+async def _before(db: Db, foreign_ids: Sequence[str], _: Installation) -> list[dict[str, Any] | None]:
+    return await lock_shown(db, foreign_ids)
+
+
+CLOSE: Final = Command(
+    "close", close, plain(load_accounts), key_of,
+    audited=Audited(account_shown, lambda account: account.foreign_id, _before),
+)  # fmt: skip
 
 
 def _outcome(

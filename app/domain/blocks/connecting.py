@@ -11,11 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Db, bulk
 from app.db.tables import blocks, chain_state
 from app.domain import ledger, outbox, rates
+from app.domain.audit_log import Audited, Shown
 from app.domain.blocks import block_events, block_rows, debts, double_spend_watch, reserves
 from app.domain.blocks.block_effects import Block, BlockEffects
 from app.domain.blocks.reserves import ReserveChange
 from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
+from app.domain.installation import Installation
 from app.domain.ledger import Pending, Posted
 from app.domain.payments import pause
 from app.domain.refusals import Invalid, Refusal
@@ -168,7 +170,13 @@ async def _heights(_: Db, ids: Sequence[str]) -> dict[str, int]:
     return {text: int(text) for text in ids}
 
 
-RESCAN: Final = Command("rescan", plain(_rescan_from_all), plain(_heights), str)
+async def _before(db: Db, rescans: Sequence[Rescan], _: Installation) -> list[Shown | None]:
+    height = await db.scalar(sa.select(chain_state.c.rescan_height).with_for_update(key_share=True))
+    return [{"rescan_height": height} for _ in rescans]
+
+
+_AUDITED: Final = Audited(lambda height: {"rescan_height": height}, str, _before)
+RESCAN: Final = Command("rescan", plain(_rescan_from_all), plain(_heights), str, audited=_AUDITED)
 
 
 async def rescan_from(db: Db, height: int, lowest: int = 0) -> int | Refusal:

@@ -7,6 +7,7 @@ from app.db import Db
 from app.domain import accounts, dogecoin
 from app.domain.accounts import AccountOrder
 from app.domain.accounts.receiving import lock_branches, write_addresses
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
 from app.domain.installation import Installation, NotCurrent, why_not_current
 from app.domain.refusals import Refusal
@@ -40,4 +41,12 @@ async def _themselves(_: Db, ids: Sequence[str]) -> dict[str, str]:
     return {address: address for address in ids}
 
 
-GIVE_ADDRESS: Final = Command("cold return", give, plain(_themselves), str)
+def _shown(address: str) -> Shown:
+    return {"address": address}
+
+
+_AUDITED: Final[Audited[None, str]] = Audited(_shown, str)
+GIVE_ADDRESS: Final = Command(
+    "cold return", give, plain(_themselves), str,
+    audited=_AUDITED,
+)  # fmt: skip

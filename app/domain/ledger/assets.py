@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from app import money
 from app.db import Db, Row, bulk
 from app.db.tables import assets
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
+from app.domain.installation import Installation
 from app.domain.ledger import journal
 from app.domain.pages import Page, PageRequest
 from app.domain.refusals import Conflict, Invalid, NotFound, Refusal
@@ -147,7 +149,29 @@ async def assets_by_code(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
     return {row["code"]: Asset(**row) for row in rows}
 
 
-CREATE_ASSET: Final = Command("asset", plain(create), plain(assets_by_code), lambda asset: asset.code)
+async def _before(db: Db, orders: Sequence[NewAsset], _: Installation) -> list[Shown | None]:
+    """Return the assets that exist already; nothing of them ever changes."""
+    existing = await assets_by_code(db, [order.code for order in orders])
+    return [asset_shown(existing[order.code]) if order.code in existing else None for order in orders]
+
+
+def asset_shown(asset: Asset) -> Shown:
+    """Return the asset as the API shows it."""
+    return {
+        "code": asset.code,
+        "name": asset.name,
+        "decimals": asset.decimals,
+        "created": asset.created.isoformat(),
+    }
+
+
+def _code(asset: Asset) -> str:
+    return asset.code
+
+
+CREATE_ASSET: Final = Command(
+    "asset", plain(create), plain(assets_by_code), _code, audited=Audited(asset_shown, _code, _before)
+)
 
 
 async def fetch_asset(db: Db, code: str) -> Asset:

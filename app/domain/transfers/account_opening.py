@@ -1,11 +1,12 @@
 """Opening accounts with credits from the treasury."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from app.db import Db
 from app.domain import accounts, batch, ledger
 from app.domain.accounts import Account, AccountOrder
+from app.domain.audit_log import Audited
 from app.domain.commands import Command, plain
 from app.domain.installation import Installation
 from app.domain.ledger import Asset, BadAmount, NoSuchAsset
@@ -35,7 +36,16 @@ async def put(db: Db, orders: Sequence[AccountOrder], installation: Installation
     return outcomes
 
 
-PUT_ACCOUNT: Final = Command("account", put, plain(accounts.load), accounts.key_of)
+async def _before(db: Db, orders: Sequence[AccountOrder], _: Installation) -> list[dict[str, Any] | None]:
+    return await accounts.lock_shown(db, [order.foreign_id for order in orders])
+
+
+PUT_ACCOUNT: Final = Command(
+    "account", put, plain(accounts.load), accounts.key_of,
+    audited=Audited(
+        accounts.account_shown, lambda account: account.foreign_id, _before, only_changes=True
+    ),
+)  # fmt: skip
 
 
 async def _make(db: Db, top_ups: Sequence[TransferOrder]) -> None:

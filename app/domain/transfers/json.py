@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from app import money
 from app.domain.ledger import AppliedPosting, Posted
@@ -30,6 +32,12 @@ def transfer_json(transfer: Transfer) -> str:
         f'"reversed":"{money.show(transfer.reversed, decimals)}","reverses":{reverses},'
         f'"created":"{time(transfer.created)}"}}'
     )
+
+
+def transfer_shown(transfer: Transfer) -> dict[str, Any]:
+    """Return a transfer as the API shows it, its numbers as JSON has them."""
+    shown: dict[str, Any] = orjson.loads(transfer_json(transfer))
+    return shown
 
 
 def described(transfer: Transfer) -> str:

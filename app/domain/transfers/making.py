@@ -8,6 +8,7 @@ from app.db import Db, bulk
 from app.db.tables import TREASURY
 from app.domain import accounts, batch, ledger, outbox
 from app.domain.accounts import AccountOrder
+from app.domain.audit_log import Audited
 from app.domain.commands import Command, plain
 from app.domain.idempotency import KeyReused
 from app.domain.installation import Installation
@@ -255,9 +256,13 @@ def _entry_key(order: TransferOrder) -> str:
     return f"transfer:{order.key}"
 
 
-MAKE: Final = Command(
-    "transfer", open_and_make, plain(transfers_by_keys), lambda transfer: transfer.key, _entry_key
+_AUDITED: Final[Audited[TransferOrder, Transfer]] = Audited(
+    json.transfer_shown, lambda transfer: str(transfer.id)
 )
+MAKE: Final = Command(
+    "transfer", open_and_make, plain(transfers_by_keys), lambda transfer: transfer.key, _entry_key,
+    audited=_AUDITED,
+)  # fmt: skip
 
 
 def _check_once_each(payees: Sequence[Payee]) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import webhook_endpoints
 from app.domain import accounts, idempotency, outbox
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
 from app.domain.installation import Installation
 from app.domain.owner import NoSuchAccount
@@ -188,9 +190,32 @@ def _id(endpoint: Endpoint) -> str:
     return str(endpoint.id)
 
 
+async def _before(db: Db, orders: Sequence[Change | int], _: Installation) -> list[Shown | None]:
+    """Lock the endpoints, by id, and return them as they are."""
+    ids = [order if isinstance(order, int) else order.id for order in orders]
+    known = {endpoint_id: await endpoints.lock(db, endpoint_id) for endpoint_id in sorted(set(ids))}
+    return [None if (endpoint := known[endpoint_id]) is None else _shown(endpoint) for endpoint_id in ids]
+
+
+def _shown(endpoint: Endpoint) -> Shown:
+    """Return what the audit log has of an endpoint: of its URL, which may hold a token, only where it leads."""
+    parts = urlsplit(endpoint.url)
+    return {
+        "id": endpoint.id,
+        "foreign_id": endpoint.foreign_id,
+        "host": f"{parts.scheme}://{parts.hostname}" if parts.hostname else "",
+        "types": list(endpoint.types),
+        "description": endpoint.description,
+        "state": endpoint.state,
+        "legacy_base64_message": endpoint.legacy_base64_message,
+    }
+
+
 _LOAD: Final = plain(endpoints.by_ids)
-CREATE: Final = Command("webhook", one_by_one(create), _LOAD, _id)
-CHANGE: Final = Command("webhook-change", one_by_one(change), _LOAD, _id)
-ROTATE: Final = Command("webhook-rotation", one_by_one(rotate), _LOAD, _id)
-TEST: Final = Command("webhook-test", one_by_one(test), _LOAD, _id)
-DELETE: Final = Command("webhook-end", one_by_one(delete), _LOAD, _id)
+_MADE: Final[Audited[Any, Endpoint]] = Audited(_shown, _id)
+_CHANGED: Final[Audited[Any, Endpoint]] = Audited(_shown, _id, _before)
+CREATE: Final = Command("webhook", one_by_one(create), _LOAD, _id, audited=_MADE)
+CHANGE: Final = Command("webhook-change", one_by_one(change), _LOAD, _id, audited=_CHANGED)
+ROTATE: Final = Command("webhook-rotation", one_by_one(rotate), _LOAD, _id, audited=_MADE)
+TEST: Final = Command("webhook-test", one_by_one(test), _LOAD, _id, audited=_MADE)
+DELETE: Final = Command("webhook-end", one_by_one(delete), _LOAD, _id, audited=_CHANGED)

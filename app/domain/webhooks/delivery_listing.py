@@ -11,6 +11,7 @@ from app.db import Db, Row, bulk
 from app.db.tables import deliveries, webhook_backlogs
 from app.db.tables import events as event_rows
 from app.domain import outbox, pages
+from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
 from app.domain.outbox import BeyondTheEnd
 from app.domain.pages import Page, PageRequest
@@ -211,12 +212,29 @@ def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     return deliveries.c.endpoint_id == key.endpoint_id, deliveries.c.position == key.position
 
 
+def _delivery_name(delivery: DeliveryRecord) -> str:
+    return _name(delivery.key)
+
+
+def _replay_name(replay: Replay) -> str:
+    return f"{replay.endpoint_id} {replay.after} {replay.until}"
+
+
+def _replay_shown(replay: Replay) -> Shown:
+    return {"after": replay.after, "until": replay.until}
+
+
+def _delivery_shown(delivery: DeliveryRecord) -> Shown:
+    return {"event_id": delivery.event_id, "event_type": delivery.event_type, "state": delivery.state}
+
+
+_REDELIVERED: Final[Audited[Key, DeliveryRecord]] = Audited(_delivery_shown, _delivery_name)
 REDELIVER: Final = Command(
-    "redelivery", one_by_one(redeliver), plain(_by_names), lambda delivery: _name(delivery.key)
-)
+    "redelivery", one_by_one(redeliver), plain(_by_names), _delivery_name,
+    audited=_REDELIVERED,
+)  # fmt: skip
+_REPLAYED: Final[Audited[Range, Replay]] = Audited(_replay_shown, _replay_name)
 REPLAY: Final = Command(
-    "webhook-replay",
-    one_by_one(replay),
-    plain(_replays),
-    lambda replay: f"{replay.endpoint_id} {replay.after} {replay.until}",
-)
+    "webhook-replay", one_by_one(replay), plain(_replays), _replay_name,
+    audited=_REPLAYED,
+)  # fmt: skip

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import (
     accounts,
+    audit_log,
     blocks,
     escrows,
     holds,
@@ -92,6 +93,13 @@ def filtered() -> dict[str, Call]:
     ):
         of_invoices = invoices.InvoiceFilter(state, reference, *times)
         calls[str(of_invoices)] = (invoices.page, (REGTEST, "shop-0", 0, LIMIT, of_invoices))
+    actors, actions = ("", "token", "key:1", "key:2"), ("", "account.change", "key.create", "key.revoke")
+    for actor, action, times in product(actors, actions, TIMES):
+        of_log = audit_log.LogFilter(actor, action, "", *times)
+        calls[str(of_log)] = (audit_log.page, (of_log, FIRST))
+    for name, times in product(("shop-0", "shop-1"), TIMES):
+        of_account = audit_log.LogFilter("", "", name, *times)
+        calls[str(of_account)] = (audit_log.page, (of_account, FIRST))
     for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
         of_statement = ledger.StatementFilter(asset, kind, *times)
         calls[str(of_statement)] = (statement.page, (0, of_statement, FIRST))
