@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -17,7 +18,7 @@ from app.api.context import AppContext, Context
 from app.domain import accounts, dogeconnect, invoices
 from app.domain.dogeconnect import PaymentStatus
 from app.domain.invoices import Invoice, NoSuchInvoice
-from app.domain.refusals import NotFound, Refusal
+from app.domain.refusals import Invalid, NotFound, Refusal
 
 
 class ConnectError(responses.View):
@@ -77,8 +78,13 @@ class NotAnswered(Refusal):
 
 
 _WORDS: Final = ("not_found", "expired", "invalid_tx", "invalid_outputs", "invalid_token")
-_BODY_WORDS: Final = {"id": "not_found", "relay_token": "invalid_token"}
-"""What is wrong where a field of the body is; any other one belongs to the transaction."""
+_FIELD_WORDS: Final = {
+    "id": "not_found",
+    "foreign_id": "not_found",
+    "token": "invalid_token",
+    "relay_token": "invalid_token",
+}
+"""What is wrong where a field of the request is; any other one belongs to the transaction."""
 _OF_BODIES: Final = ("bad-request", "too-large")
 _DECLINED: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": PaymentStatusView, "description": "The transaction is declined for good"}
@@ -102,6 +108,9 @@ class ConnectRoute(APIRoute):
                 return await handle(request)
             except Refusal as refusal:
                 return _refused(refusal)
+            except RequestValidationError as error:
+                field, sentence = errors.fault_of_parameters(error)
+                return _refused(Invalid(reason=sentence, field=field))
 
         return answer
 
@@ -124,7 +133,7 @@ def _word(refusal: Refusal) -> str:
     if isinstance(refusal, NotFound):
         return "not_found"
     code = errors.code_of(refusal)
-    return _BODY_WORDS.get(refusal.field or "", "invalid_tx") if code in _OF_BODIES else code
+    return _FIELD_WORDS.get(refusal.field or "", "invalid_tx") if code in _OF_BODIES else code
 
 
 SUBMISSIONS: Final = request_body.LargeBodies(re.compile("/dc/[^/]+/pay"), 256 * 1024, _refused)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app import db
 from app.api import responses, validation_errors
 from app.api.access.callers import LacksScope
+from app.api.validation_errors import Fault
 from app.domain import refusals
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ def fault_of(error: Exception) -> dict[str, str]:
     return responses.fault("unknown-error", "something went wrong here; the log knows more")
 
 
+def fault_of_parameters(error: RequestValidationError) -> Fault:
+    """Say what is wrong with a path, query or header parameter: its location begins with the kind of parameter."""
+    return validation_errors.first([{**item, "loc": item["loc"][1:]} for item in error.errors()])
+
+
 def unexpected(error: Exception, request_id: str) -> Response:
     """Answer to an exception that no rule expects; only the log has its text."""
     if db.is_outage(error):
@@ -100,9 +106,7 @@ async def _lacks_scope(request: Request, refusal: LacksScope) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    """Path, query and header parameters: the first step of their location is the kind of parameter."""
-    relative = [{**item, "loc": item["loc"][1:]} for item in error.errors()]
-    field, sentence = validation_errors.first(relative)
+    field, sentence = fault_of_parameters(error)
     return responses.error("bad-request", sentence, field)
 
 

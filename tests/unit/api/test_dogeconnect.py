@@ -247,6 +247,17 @@ async def test_what_is_no_invoice_is_not_found(wallet: httpx.AsyncClient, text: 
     assert answer.json()["message"]
 
 
+async def test_a_parameter_that_is_wrong_is_refused_in_the_words_of_wallets(
+    wallet: httpx.AsyncClient, merchant: httpx.AsyncClient, made: Invoice
+) -> None:
+    token = await wallet.get(f"/dc/{made.address}?token={'x' * 256}")
+    account = await merchant.get(f"/account/%01/invoice/{made.address}/connect")
+
+    assert (token.status_code, token.json()["error"]) == (400, "invalid_token")
+    assert (account.status_code, account.json()["error"]) == (404, "not_found")
+    assert token.json()["message"] == "token must have at most 255 characters"
+
+
 async def test_of_another_account_it_is_not_found(
     merchant: httpx.AsyncClient, engine: AsyncEngine, made: Invoice
 ) -> None:
