@@ -64,6 +64,8 @@ def test_a_payer_gets_a_new_price_and_pays_it(look_name: str, moon: MoonShop, op
     moon.pay({"id": again}, invoice["total"])
     page.reload()
     shows(page, "paid")
+    if scripted:
+        look(page, f"renewal-paid-{look_name}")
     assert moon.shop.shown(again)["renews"] == invoice["id"]
 
 
