@@ -779,6 +779,15 @@ seals = sa.Table(
     _created(),
 )
 
+# Who posts shares the open gate; a seal waits until nobody shares those that were closed before.
+seal_gates = sa.Table(
+    "seal_gates",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Index("seal_gates_open_idx", "is_open", unique=True, postgresql_where=sa.text("is_open")),
+)
+
 idempotency = sa.Table(
     "idempotency",
     metadata,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.db import Db
 from app.db.tables import TREASURY, entries, seals
+from app.domain.ledger import seal_gates
 
 ENTRIES: Final = 1_000
 """The most entries in one seal."""
@@ -80,10 +81,10 @@ _LINES: Final = sa.text(LINES.format(after=":after", until=":until", limit="LIMI
 
 
 class SafeHorizon(NamedTuple):
-    """The last entry at a moment. No earlier one can come once all transactions below `xid` have ended."""
+    """The last entry at a moment. No earlier one can come once nobody shares the gates up to `gate`."""
 
     entry: int
-    xid: int
+    gate: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +104,18 @@ async def last_entry(db: Db) -> int:
 
 
 async def safe_horizon(db: Db) -> SafeHorizon:
-    """Return the horizon of this moment. It cannot pass before the transaction of `db` ends.
+    """Return the horizon of this moment. It cannot pass before the transaction of `db` has committed.
 
-    A transaction that inserts an entry locks balances first, so it has a transaction id before the entry has
-    its number. The transaction id that is taken here comes after all of those. The end of a snapshot would
-    not do: it comes only after the last transaction that has ended.
+    An entry gets its number after its transaction has shared a gate. So who may still bring an earlier one
+    than the last entry, which is read first, shares a gate that is closed now.
     """
     entry = await last_entry(db)
-    return SafeHorizon(entry, int(await db.scalar(sa.text("SELECT pg_current_xact_id()::text::bigint")) or 0))
+    return SafeHorizon(entry, await seal_gates.close(db))
 
 
 async def is_past(db: Db, horizon: SafeHorizon) -> bool:
-    """Say whether all transactions that ran at the horizon's moment have ended."""
-    oldest = sa.text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-    return int(await db.scalar(oldest) or 0) >= horizon.xid
+    """Say whether all transactions that could bring an entry up to the horizon have ended."""
+    return await seal_gates.is_left(db, horizon.gate)
 
 
 async def seal(db: Db, until: int) -> bool:

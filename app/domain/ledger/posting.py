@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk, copy
+from app.db import Db, bulk, copy, serialization_failure
 from app.db.tables import NOW, TREASURY, accounts, entries, postings
-from app.domain.ledger import balance_locks, journal
+from app.domain.ledger import balance_locks, journal, seal_gates
 from app.domain.ledger.journal import (
     AlreadyPosted,
     AppliedPosting,
@@ -97,7 +97,7 @@ def _credited(new_entries: Sequence[Entry]) -> list[int]:
 
 
 async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
-    """Lock the balances, then read what depends on their locks.
+    """Lock the balances, then read what depends on their locks, and share the gate of the next seal.
 
     A transaction that posted the same key, or closed a credited account, held the same locks. So this reads
     what it did.
@@ -107,7 +107,9 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
         "input_key": [entry.key for entry in new_entries],
         "credited_accounts": _credited(new_entries),
     }
-    clock, keys, closed = (await db.execute(_UNDER_LOCK, parameters)).one()
+    clock, keys, closed, gate = (await db.execute(_UNDER_LOCK, parameters)).one()
+    if gate is None:
+        raise serialization_failure("the gate was closed meanwhile")
     names = await _names(db, closed) if closed else {}
     return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
 
@@ -127,7 +129,8 @@ class _Opened(NamedTuple):
 
 # A literal and no parameter: otherwise PostgreSQL could not use the index of the few closed accounts.
 _CLOSED: Final = sa.literal_column("'closed'", sa.Text)
-# The time, the keys that were posted before, and the credited accounts that are closed, in one round trip.
+# The time, the keys that were posted before, the credited accounts that are closed, and the gate, in one round
+# trip.
 # A block may post thousands: joined, while `= ANY` looked at each key for each entry of a small table.
 _NEW_KEYS: Final = bulk.unnested(entries, ("key",))
 _UNDER_LOCK: Final = sa.select(
@@ -143,6 +146,7 @@ _UNDER_LOCK: Final = sa.select(
         )
         .scalar_subquery()
     ),
+    seal_gates.SHARED,
 )
 _ENTERED: Final = (
     "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",

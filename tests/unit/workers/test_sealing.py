@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli import export
 from app.cli.export import BadFile
-from app.db.tables import TREASURY, WORLD
+from app.db import RETRIED, sqlstate
+from app.db.tables import TREASURY, WORLD, seal_gates
 from app.domain import audit, ledger
 from app.domain.ledger import Bucket, Entry, Posting, hash_chain
 from app.runtime.lease import Lease
@@ -74,17 +76,6 @@ def no_progress(_: str, __: int, ___: int) -> None:
     """Progress that nobody looks at."""
 
 
-def watched(engine: AsyncEngine, numbers: list[int]) -> AsyncEngine:
-    """Note of each transaction that ends whether it has a number: a seal waits for those that have one."""
-
-    def look(connection: sa.Connection) -> None:
-        assigned = sa.text("SELECT count(pg_current_xact_id_if_assigned())")
-        numbers.append(connection.execute(assigned).scalar_one())
-
-    sa.event.listen(engine.sync_engine, "commit", look)
-    return engine
-
-
 async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(engine: AsyncEngine) -> None:
     clock = Clock()
     sealing = Sealing(engine, Lease(engine, "seals", "me", clock=clock), clock=clock)
@@ -111,13 +102,10 @@ async def test_entries_are_sealed_once_old_enough_and_whatever_ran_then_is_over(
 
 
 async def test_whoever_began_after_all_that_had_ended_is_waited_for_too(engine: AsyncEngine) -> None:
-    """A snapshot ends before its number. If the seal did not wait, its entry would look forged."""
+    """If the seal did not wait, its entry would look forged."""
     await post(engine, gold(1))
     async with engine.connect() as first, engine.connect() as late, engine.connect() as db:
         await ledger.lock(first, [(8, "DOGE")])
-        await by_hand(
-            engine, "INSERT INTO assets VALUES ('gems', 'Gems', 0)"
-        )  # whoever ends last has a number between the two
         await ledger.post(late, [gold(2)])  # entry 2, open still
         await ledger.post(first, [doge(1)])  # entry 3
         await first.commit()
@@ -130,6 +118,58 @@ async def test_whoever_began_after_all_that_had_ended_is_waited_for_too(engine: 
         await db.commit()
         await late.commit()
         assert await ledger.is_past(db, seen)
+
+
+async def test_who_posts_nothing_is_not_waited_for(engine: AsyncEngine) -> None:
+    await post(engine, gold(1))
+    async with engine.connect() as reading, engine.connect() as db:
+        await ledger.lock(reading, [(7, "gold")])
+
+        seen = await ledger.safe_horizon(db)
+        await db.commit()
+
+        assert await ledger.is_past(db, seen)
+
+
+async def test_who_posts_while_the_gate_is_closed_waits_for_nobody_and_is_waited_for(
+    engine: AsyncEngine,
+) -> None:
+    async with engine.connect() as late, engine.connect() as early, engine.connect() as db:
+        await ledger.post(early, [gold(1)])
+        seen = await ledger.safe_horizon(db)  # not committed yet
+        await ledger.post(late, [doge(1)])
+        await db.commit()
+        await early.commit()
+
+        assert not await ledger.is_past(db, seen)
+        await db.commit()
+        await late.commit()
+        assert await ledger.is_past(db, seen)
+
+
+async def test_who_finds_the_gate_closed_is_run_again(engine: AsyncEngine) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.update(seal_gates).values(is_open=False))
+
+    with pytest.raises(DBAPIError) as raised:
+        await post(engine, gold(1))
+
+    assert sqlstate(raised.value) in RETRIED
+
+
+async def test_two_that_close_the_gate_at_once_leave_one_open(engine: AsyncEngine) -> None:
+    async def close() -> int:
+        async with engine.begin() as db:
+            return (await ledger.safe_horizon(db)).gate
+
+    closed = await asyncio.gather(*(close() for _ in range(5)))
+    await post(engine, gold(1))
+
+    async with engine.connect() as db:
+        gates = (await db.execute(sa.select(seal_gates).order_by(seal_gates.c.number))).all()
+        assert [gate.is_open for gate in gates] == [False] * (len(gates) - 1) + [True]
+        assert max(closed) == len(gates) - 1
+        assert await ledger.is_past(db, ledger.SafeHorizon(0, max(closed)))
 
 
 AS_JSONB = """
@@ -173,16 +213,6 @@ async def test_a_line_is_what_postgresql_writes_of_a_jsonb_array(engine: AsyncEn
 
     assert len(lines) == 3
     assert lines == [(row.id, row.line) for row in as_jsonb]
-
-
-async def test_an_export_has_no_number_for_which_a_seal_would_wait(
-    engine: AsyncEngine, tmp_path: Path
-) -> None:
-    numbers: list[int] = []
-    await post(engine, gold(1))
-    await export.write_file(watched(engine, numbers), tmp_path / "books.jsonl", no_progress)
-
-    assert numbers == [0]
 
 
 async def test_two_at_once_make_one_chain(engine: AsyncEngine) -> None:
