@@ -135,6 +135,11 @@ def _unnest(
     return sa.func.unnest(*arrays).table_valued(*typed, name="input").render_derived()
 
 
+def materialized(parameters: sa.SelectBase, name: str) -> sa.CTE:
+    """Return the parameters of an INSERT ... SELECT that reads tables: a distributed engine plans each WITH alone."""
+    return parameters.cte(name).prefix_with("MATERIALIZED")
+
+
 def gathered(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return the column's values as one array, as the driver reads it.
 

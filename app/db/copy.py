@@ -41,11 +41,24 @@ async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         if isinstance(error, TimeoutError):  # the server is silent: it would not hear of a rollback either
             driver.terminate()
+        if isinstance(error, asyncpg.InternalServerError):
+            error.sqlstate = _state_by_words(str(error))
         raise DBAPIError(
             f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()
         ) from error
 
 
+def _state_by_words(message: str) -> str:
+    """Return the SQLSTATE of a message: a distributed engine tells an error of COPY, but not its SQLSTATE."""
+    return next((state for words, state in _WORDS.items() if words in message), _INTERNAL_ERROR)
+
+
+_INTERNAL_ERROR: Final = "XX000"
+_WORDS: Final = {
+    "duplicate key value": "23505",
+    "lock timeout": "55P03",
+    "deadlock detected": "40P01",
+}
 _BEGIN: Final = sa.text("SELECT 1")
 """SQLAlchemy begins a transaction with its first statement; it does not see the COPY."""
 _HEX: Final = r"\\x%s"

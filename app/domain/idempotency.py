@@ -50,11 +50,14 @@ async def claim(
     """
     if not claims:
         return {}
-    known = await _known(db, claims, wait_seconds / 2)
+    known = await _known(db, claims)
     fresh = {claim: resource_id for claim, resource_id in claims.items() if claim[:2] not in known}
     if len({claim[:2] for claim in fresh}) < len(fresh):
         raise SameKey
-    await _take(db, kind, fresh)
+    if fresh:
+        await db.execute(sa.text(_WAIT % (wait_seconds / 2 * 1000)))
+        await _take(db, kind, fresh)
+        await db.execute(_WAIT_NO_MORE)
     return {claim: _answer(claim, known[claim[:2]]) for claim in claims if claim not in fresh}
 
 
@@ -99,11 +102,9 @@ _CLAIMED: Final = sa.and_(
 )
 _SELECT: Final = sa.select(*(idempotency.c[name] for name in (*_KEY, "fingerprint", "resource_id")))
 _KNOWN: Final = _SELECT.where(_CLAIMED)
-_WAIT: Final = sa.select(
-    sa.func.set_config("lock_timeout", sa.bindparam("wait", type_=sa.Text), sa.true()),
-    sa.exists().where(_CLAIMED),
-)
-_WAIT_NO_MORE: Final = sa.text("SET LOCAL lock_timeout = 0")
+_WAIT: Final = "SET LOCAL lock_timeout = %d"
+"""A statement of its own: a distributed engine tells it to the server that waits. It takes no parameter."""
+_WAIT_NO_MORE: Final = sa.text(_WAIT % 0)
 
 
 class Taken(NamedTuple):
@@ -113,11 +114,10 @@ class Taken(NamedTuple):
     resource_id: str | None
 
 
-async def _known(db: Db, claims: Iterable[Claim], wait_seconds: float) -> dict[tuple[str, str], Taken]:
-    """Return the keys that are taken. From here on no lock is waited for longer than `wait_seconds`."""
+async def _known(db: Db, claims: Iterable[Claim]) -> dict[tuple[str, str], Taken]:
+    """Return the keys that are taken."""
     keys = {"scopes": list({claim.scope for claim in claims}), "keys": [claim.key for claim in claims]}
-    _, exist = (await db.execute(_WAIT, {**keys, "wait": str(int(wait_seconds * 1000))})).one()
-    rows = await db.execute(_KNOWN, keys) if exist else ()
+    rows = await db.execute(_KNOWN, keys)
     return {(scope, key): Taken(fingerprint, resource_id) for scope, key, fingerprint, resource_id in rows}
 
 
@@ -132,10 +132,8 @@ async def _take(db: Db, kind: str, claims: Mapping[Claim, str | None]) -> None:
         for (scope, key, fingerprint), resource_id in claims.items()
     ]
     predicted = all(resource_id is not None for resource_id in claims.values())
-    if rows:
-        columns = _COLUMNS if predicted else _COLUMNS[:-1]
-        await copy.insert(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
-    await db.execute(_WAIT_NO_MORE)
+    columns = _COLUMNS if predicted else _COLUMNS[:-1]
+    await copy.insert(db, idempotency, columns, [row[: len(columns)] for row in sorted(rows)])
 
 
 def _answer(claim: Claim, taken: Taken) -> str | Refusal:

@@ -74,6 +74,7 @@ _THIS_DATABASE: Final = sa.literal_column(
     "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))",
     sa.Text,
 )
+_IDENTITY: Final = sa.select(_THIS_DATABASE).select_from(installation)
 _COMPARED: Final = sa.func.coalesce(installation.c.compared == _THIS_DATABASE, sa.false())
 HIGHEST: Final = sa.func.greatest(
     installation.c.sent, sa.select(sa.func.max(transactions.c.id)).scalar_subquery()
@@ -116,8 +117,7 @@ async def set_behind(db: Db, reason: str) -> None:
 async def set_compared(db: Db, epoch: str) -> None:
     """Note that this database, of the history `epoch`, has all that was sent."""
     usable = sa.or_(installation.c.behind.is_(None), installation.c.behind == NO_MARKER)
-    compared = sa.update(installation).where(installation.c.epoch == epoch, usable)
-    await db.execute(compared.values(compared=_THIS_DATABASE, behind=None))
+    await _set_compared(db, sa.and_(installation.c.epoch == epoch, usable))
 
 
 async def begin_history(db: Db, history: NewHistory) -> tuple[int, int]:
@@ -135,8 +135,14 @@ async def begin_history(db: Db, history: NewHistory) -> tuple[int, int]:
 
 async def end_restore(db: Db, epoch: str) -> None:
     """Give out addresses again, in the history `epoch`."""
-    restored = sa.update(installation).where(installation.c.epoch == epoch)
-    await db.execute(restored.values(compared=_THIS_DATABASE, behind=None))
+    await _set_compared(db, installation.c.epoch == epoch)
+
+
+async def _set_compared(db: Db, condition: sa.ColumnElement[bool]) -> None:
+    """Write which database this is, read from where the row lies."""
+    this_database = await db.scalar(_IDENTITY)
+    compared = sa.update(installation).where(condition)
+    await db.execute(compared.values(compared=this_database, behind=None))
 
 
 async def why_not_current(db: Db) -> str | None:

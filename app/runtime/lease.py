@@ -6,7 +6,7 @@ They only save work; locks and guarded statements keep the result right without 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -36,12 +36,13 @@ RELEASE_SECONDS: Final = 2
 
 async def acquire(db: Db, name: str, holder: str, duration: timedelta) -> bool:
     """Take or renew the lease `name`; False while another holder's has not run out."""
-    values = {"name": name, "holder": holder, "expires": sa.func.clock_timestamp() + duration}
+    values = {"name": name, "holder": holder, "expires": sa.func.statement_timestamp() + duration}
     row = insert(leases).values(values)
+    run_out = row.excluded.expires - leases.c.expires > duration  # no clock: both rows alone decide
     acquired = row.on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={"holder": row.excluded.holder, "expires": row.excluded.expires},
-        where=sa.or_(leases.c.holder == holder, leases.c.expires < sa.func.clock_timestamp()),
+        where=sa.or_(leases.c.holder == holder, run_out),
     )
     return (await db.execute(acquired.returning(leases.c.name))).first() is not None
 
@@ -96,7 +97,7 @@ async def of_work(db: Db, expected: Collection[str]) -> Mapping[str, LoopHealth]
 
 
 class Leases:
-    """The leases of this process: one statement a second renews what it holds, and asks for the others.
+    """The leases of this process: one transaction a second renews what it holds, and asks for the others.
 
     It writes beside them what the loops are in trouble with, so that all processes can say how the work goes.
 
@@ -137,11 +138,7 @@ class Leases:
         """Renew and ask; a lease of another that has not run out is only read."""
         since = self._clock() - ASKED_SECONDS
         names = sorted(name for name, lease in self._leases.items() if lease.asked_at >= since)
-        states = self._health.now()
-        troubles = [states[name].reason if name in states else "" for name in names]
-        asked = {"names": names, "troubles": troubles, "holder": self._holder, "seconds": SECONDS}
-        async with self._engine.begin() as db:
-            held = set(await db.scalars(_RENEW, asked)) if names else set()
+        held = await self._renew(names) if names else set()
         for name in names:
             self._leases[name].note(held=name in held)
         for name in sorted(held - self._held):
@@ -149,17 +146,27 @@ class Leases:
         self._held = held
         return False
 
+    async def _renew(self, names: Sequence[str]) -> set[str]:
+        """Renew and ask for these leases, and return those that are ours now."""
+        states = self._health.now()
+        async with self._engine.begin() as db:
+            of_others = set(await db.scalars(_OF_OTHERS, {"names": names, "holder": self._holder}))
+            free = [name for name in names if name not in of_others]
+            troubles = [states[name].reason if name in states else "" for name in free]
+            asked = {"names": free, "troubles": troubles, "holder": self._holder, "seconds": SECONDS}
+            return set(await db.scalars(_RENEW, asked)) if free else set()
 
+
+_OF_OTHERS: Final = sa.text(
+    """SELECT name FROM leases
+    WHERE name = ANY(CAST(:names AS text[])) AND holder <> :holder AND expires >= statement_timestamp()"""
+)
 _RENEW: Final = sa.text(
     """INSERT INTO leases (name, holder, expires, trouble)
-    SELECT name, :holder, clock_timestamp() + make_interval(secs => :seconds), trouble
+    SELECT name, :holder, statement_timestamp() + make_interval(secs => :seconds), trouble
     FROM unnest(CAST(:names AS text[]), CAST(:troubles AS text[])) AS wanted (name, trouble)
-    WHERE NOT EXISTS (
-        SELECT FROM leases AS other
-        WHERE other.name = wanted.name AND other.holder <> :holder AND other.expires >= clock_timestamp()
-    )
     ORDER BY name
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires, trouble = excluded.trouble
-    WHERE leases.holder = excluded.holder OR leases.expires < clock_timestamp()
+    WHERE leases.holder = excluded.holder OR excluded.expires - leases.expires > make_interval(secs => :seconds)
     RETURNING name"""
 )

@@ -7,7 +7,8 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    op.execute("""
-        ALTER TABLE accounts DROP CONSTRAINT accounts_foreign_id_key,
-            ADD CONSTRAINT accounts_foreign_id_key UNIQUE (foreign_id) INCLUDE (id, address, state)
-    """)
+    op.execute("ALTER TABLE accounts DROP CONSTRAINT accounts_foreign_id_key")
+    op.execute(
+        "ALTER TABLE accounts ADD CONSTRAINT accounts_foreign_id_key "
+        "UNIQUE (foreign_id) INCLUDE (id, address, state)"
+    )

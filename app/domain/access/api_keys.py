@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
-from app.db.tables import NOW, api_keys
+from app.db.tables import NOW, STATEMENT_NOW, api_keys
 from app.domain import pages
 from app.domain.access import key_payees, scopes
 from app.domain.access.reach import Reach
@@ -121,10 +121,9 @@ async def create(db: Db, new: NewKey) -> ApiKey | Refusal:
         "only_payees": new.payees is not None,
         **new.limits,
     }
-    stored = sa.insert(api_keys).values(values).returning(*_COLUMNS)
-    key = _key((await bulk.fetch_all(db, stored))[0])
-    await key_payees.put(db, key.id, new.payees or ())
-    return key
+    key_id = await db.scalar(sa.insert(api_keys).values(values).returning(api_keys.c.id))
+    await key_payees.put(db, key_id or 0, new.payees or ())
+    return await fetch(db, key_id or 0)
 
 
 async def limit(db: Db, key_id: int, limits: Mapping[str, int], payees: Sequence[str] | None) -> None:
@@ -147,10 +146,10 @@ async def _create_all(db: Db, orders: Sequence[NewKey]) -> list[ApiKey | Refusal
 
 async def revoke(db: Db, key_id: int) -> ApiKey | Refusal:
     """End a key for good; one that has ended stays as it is."""
-    ended = sa.update(api_keys).where(api_keys.c.id == key_id)
-    ended = ended.values(revoked=sa.func.coalesce(api_keys.c.revoked, NOW))
-    rows = await bulk.fetch_all(db, ended.returning(*_COLUMNS))
-    return _key(rows[0]) if rows else NoSuchKey(id=key_id, field="id")
+    lasting = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked.is_(None))
+    await db.execute(sa.update(api_keys).where(lasting).values(revoked=STATEMENT_NOW))
+    keys = await by_ids(db, [str(key_id)])
+    return keys.get(str(key_id)) or NoSuchKey(id=key_id, field="id")
 
 
 async def _revoke_all(db: Db, ids: Sequence[int]) -> list[ApiKey | Refusal]:
@@ -226,10 +225,10 @@ async def usable_exists(db: Db) -> bool:
 async def note_uses(db: Db, ids: Collection[int]) -> None:
     """Write that these keys are in use now, where that was not written in the last minute."""
     used = sa.literal(sorted(ids), bulk.BIGINTS)
-    before = sa.or_(api_keys.c.last_used.is_(None), api_keys.c.last_used < NOW - NOTED_EVERY)
+    before = sa.or_(api_keys.c.last_used.is_(None), api_keys.c.last_used < STATEMENT_NOW - NOTED_EVERY)
     stale = sa.select(api_keys.c.id).where(api_keys.c.id == sa.any_(used), before).order_by(api_keys.c.id)
     stale = stale.with_for_update(key_share=True, skip_locked=True)
-    await db.execute(sa.update(api_keys).where(api_keys.c.id.in_(stale)).values(last_used=NOW))
+    await db.execute(sa.update(api_keys).where(api_keys.c.id.in_(stale)).values(last_used=STATEMENT_NOW))
 
 
 async def rename(db: Db, old: str, new: str) -> None:

@@ -1,6 +1,7 @@
 """The pool of ready account keys: whoever opens an account takes one, and needs no seed."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -25,12 +26,18 @@ async def highest_number(db: Db) -> int:
 
 async def add_ready_keys(db: Db, keys: Sequence[Row]) -> None:
     """Add ready keys (`number`, `xpub`, `address` each); a number that is ready or taken stays as it is."""
-    source = bulk.rows(ready_keys, ["number", "xpub", "address"], keys)
-    free = sa.select(source).where(~sa.exists().where(accounts.c.id == source.c.number))
-    made = insert(ready_keys).from_select(["number", "xpub", "address"], free)
-    await db.execute(made.on_conflict_do_nothing())
+    await db.execute(_ADD, bulk.arrays(keys))
 
 
 async def delete_ready_keys(db: Db) -> None:
     """Delete all ready keys; new ones begin above the highest number in the seed file."""
     await db.execute(sa.delete(ready_keys))
+
+
+_COLUMNS: Final = ("number", "xpub", "address")
+_KEYS: Final = bulk.materialized(sa.select(bulk.unnested(ready_keys, _COLUMNS)), "new_keys")
+_ADD: Final = (
+    insert(ready_keys)
+    .from_select(_COLUMNS, sa.select(_KEYS).where(~sa.exists().where(accounts.c.id == _KEYS.c.number)))
+    .on_conflict_do_nothing()
+)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, bulk
-from app.db.tables import NEVER, NOW, accounts, addresses, ready_keys
+from app.db.tables import NEVER, STATEMENT_NOW, accounts, addresses, ready_keys
 from app.domain import batch, dogecoin, installation, outbox
 from app.domain.accounts import names as account_names
 from app.domain.accounts.account import ACCOUNT_KEY, Account, account_created, account_updated, lock
@@ -138,7 +138,8 @@ async def _restart_schedules(db: Db, before: Mapping[str, Account], changed: Seq
     if ids:
         wanted = accounts.c.id == sa.any_(sa.literal(ids, bulk.BIGINTS))
         after = sa.case((accounts.c.payout_after == NEVER, NEVER))
-        await db.execute(sa.update(accounts).where(wanted).values(payout_since=NOW, payout_after=after))
+        new_terms = sa.update(accounts).where(wanted)
+        await db.execute(new_terms.values(payout_since=STATEMENT_NOW, payout_after=after))
 
 
 def _apply(

@@ -98,6 +98,10 @@ async def take_due(db: Db, limit: int) -> list[Offer]:
     It is not when its invoice is settled or over. While blocks hold what is enough, nothing is offered.
     """
     rows = await bulk.fetch_all(db, _TAKE, {"limit": limit})
+    if rows:
+        await bulk.update(
+            db, _T, ("address",), [{"address": row["address"], "offer_at": row["offer_at"]} for row in rows]
+        )
     return [
         Offer(row["address"], bytes(row["txid"]), bytes(row["raw"]), row["state"] == "stored")
         for row in rows
@@ -134,35 +138,29 @@ _LOAD: Final = sa.select(_T.c.address, _T.c.txid, _T.c.state, _T.c.reason).where
     _T.c.address == sa.any_(sa.bindparam("addresses", type_=bulk.TEXTS))
 )
 _LOCK: Final = _LOAD.with_only_columns(_T.c.address).order_by(_T.c.address).with_for_update(key_share=True)
-_DUE: Final = (
-    sa.select(_T.c.address)
-    .where(_T.c.offer_at <= STATEMENT_NOW)
-    .order_by(_T.c.offer_at)
-    .limit(sa.bindparam("limit", type_=sa.Integer))
-    .with_for_update(skip_locked=True)
-)
 _OVER: Final = sa.or_(
     _T.c.state == "declined",
     invoices.c.settled,
     invoices.c.cancelled,
     sa.func.coalesce(invoices.c.expires, _T.c.created + LASTING) <= STATEMENT_NOW,
 )
+_OFFER_AGAIN: Final = sa.case(
+    (_OVER, None),
+    (_T.c.state == "stored", STATEMENT_NOW + UNANSWERED),
+    else_=STATEMENT_NOW + broadcast.RESEND,
+)
 _TAKE: Final = (
-    sa.update(_T)
-    .where(_T.c.address == sa.any_(sa.func.array(_DUE.scalar_subquery(), type_=bulk.TEXTS)))
-    .where(_T.c.account_id == invoices.c.account_id, _T.c.index == invoices.c.index)
-    .values(
-        offer_at=sa.case(
-            (_OVER, None),
-            (_T.c.state == "stored", STATEMENT_NOW + UNANSWERED),
-            else_=STATEMENT_NOW + broadcast.RESEND,
-        )
-    )
-    .returning(
+    sa.select(
         _T.c.address,
         _T.c.txid,
         _T.c.raw,
         _T.c.state,
+        _OFFER_AGAIN.label("offer_at"),
         sa.and_(sa.not_(_OVER), invoices.c.received < invoices.c.due).label("offered"),
     )
+    .join(invoices, sa.and_(_T.c.account_id == invoices.c.account_id, _T.c.index == invoices.c.index))
+    .where(_T.c.offer_at <= STATEMENT_NOW)
+    .order_by(_T.c.offer_at)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+    .with_for_update(of=_T, skip_locked=True)
 )

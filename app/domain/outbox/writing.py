@@ -76,16 +76,18 @@ _SKIP_POSITIONS: Final = sa.text(
     "UPDATE sequencer SET last = last + :number WHERE account_id = :positions"
 ).bindparams(sa.bindparam("positions", POSITIONS, sa.BigInteger), sa.bindparam("number", type_=sa.BigInteger))
 _SKIP_SEQUENCES: Final = sa.text("""
-    INSERT INTO sequencer (account_id, last)
-    SELECT account_id, :number + greatest(
-        (SELECT sequence FROM events
-         WHERE events.account_id = counted.account_id ORDER BY sequence DESC LIMIT 1),
-        (SELECT last FROM sequencer WHERE sequencer.account_id = counted.account_id), 0
+    WITH skipped AS MATERIALIZED (
+        SELECT account_id, :number + greatest(
+            (SELECT sequence FROM events
+             WHERE events.account_id = counted.account_id ORDER BY sequence DESC LIMIT 1),
+            (SELECT last FROM sequencer WHERE sequencer.account_id = counted.account_id), 0
+        ) AS last
+        FROM (
+            SELECT id AS account_id FROM accounts UNION SELECT account_id FROM sequencer UNION SELECT :nobody
+        ) AS counted
+        WHERE account_id <> :positions
     )
-    FROM (
-        SELECT id AS account_id FROM accounts UNION SELECT account_id FROM sequencer UNION SELECT :nobody
-    ) AS counted
-    WHERE account_id <> :positions
+    INSERT INTO sequencer (account_id, last) SELECT account_id, last FROM skipped
     ON CONFLICT (account_id) DO UPDATE SET last = excluded.last
 """).bindparams(
     sa.bindparam("positions", POSITIONS, sa.BigInteger),

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, bulk
+from app.db.tables import STATEMENT_NOW, transactions
 from app.db.tables import payments as payment_rows
-from app.db.tables import transactions
 from app.domain import outbox
 from app.domain.payments import versions
 from app.domain.payments.payment import Payment, payment_event
@@ -18,7 +18,7 @@ RESEND: Final = timedelta(seconds=60)
 AFTER_REASON: Final = "; "
 """Stands in a payment's error between what the node said and what we say about it."""
 _REFUSABLE: Final = ("BROADCAST", "CANCELLING")
-_RECENT: Final = transactions.c.last_broadcast > sa.func.clock_timestamp() - RESEND
+_RECENT: Final = transactions.c.last_broadcast > STATEMENT_NOW - RESEND
 DUE: Final = sa.and_(
     versions.has_state(transactions, *versions.UNMINED),
     transactions.c.broadcast_by_us,
@@ -64,8 +64,7 @@ async def note_answers(
     firsts = {row.id: row.first for row in await db.execute(_FIRSTS, {"numbers": numbers})}
     first_ids = sa.literal(sorted(set(firsts.values())), bulk.BIGINTS)
     carried = await load_payments(db, payment_rows.c.transaction_id == sa.any_(first_ids), lock=True)
-    await db.execute(_LOCK, {"numbers": numbers})
-    await db.execute(_TRIED, {"numbers": numbers, "held": sorted(held), "underpriced": sorted(underpriced)})
+    await _note_tries(db, numbers, held, underpriced)
     reasons = {firsts[number]: reason for number, reason in refused.items()}
     changes = _changes(carried, {firsts[number] for number in held}, reasons)
     rows = [{"account_id": p.owner.id, "id": p.id, "state": p.state, "error": p.error} for p, _ in changes]
@@ -74,6 +73,18 @@ async def note_answers(
     await outbox.emit(db, [payment_event(payment, event) for payment, event in changes if event])
     newly_refused = {payment.transaction_id for payment, _ in changes if payment.error}
     return {number for number in refused if firsts[number] in newly_refused}
+
+
+async def _note_tries(
+    db: Db, numbers: Sequence[int], held: Collection[int], underpriced: Collection[int]
+) -> None:
+    """Write when the node was given these transactions, which of them it has, and whose fee is too low."""
+    rows = await db.execute(_LOCK, {"numbers": numbers})
+    tries = [
+        (row.id, "sent" if row.state == "signed" and row.id in held else row.state, row.id in underpriced)
+        for row in rows
+    ]
+    await db.execute(_TRIED, bulk.columns(_TRY, tries))
 
 
 def _changes(
@@ -100,16 +111,15 @@ _NAMED: Final = transactions.c.id == sa.any_(_NUMBERS)
 _FIRSTS: Final = sa.select(transactions.c.id, versions.first_of(transactions).label("first")).where(_NAMED)
 """A transaction carries or cancels the payments of the first of its versions."""
 _LOCK: Final = (
-    sa.select(transactions.c.id).where(_NAMED).order_by(transactions.c.id).with_for_update(key_share=True)
+    sa.select(transactions.c.id, transactions.c.state)
+    .where(_NAMED)
+    .order_by(transactions.c.id)
+    .with_for_update(key_share=True)
 )
-_HELD: Final = transactions.c.id == sa.any_(sa.bindparam("held", type_=bulk.BIGINTS))
-_FIRST_SENT: Final = sa.and_(transactions.c.state == "signed", _HELD)
+_TRY: Final = ("id", "state", "underpriced")
+_TRIES: Final = bulk.unnested(transactions, _TRY)
 _TRIED: Final = (
     sa.update(transactions)
-    .where(_NAMED)
-    .values(
-        last_broadcast=sa.func.clock_timestamp(),
-        state=sa.case((_FIRST_SENT, "sent"), else_=transactions.c.state),
-        underpriced=transactions.c.id == sa.any_(sa.bindparam("underpriced", type_=bulk.BIGINTS)),
-    )
+    .where(transactions.c.id == _TRIES.c.id)
+    .values(last_broadcast=STATEMENT_NOW, state=_TRIES.c.state, underpriced=_TRIES.c.underpriced)
 )

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
-from app.db.tables import NEVER, NOW, accounts, balances
+from app.db.tables import NEVER, NOW, STATEMENT_NOW, accounts, balances
 from app.domain import dogecoin, ledger
 from app.domain.dogecoin import Network
 from app.domain.payments import fees, requesting
@@ -92,7 +92,8 @@ async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
     refused = [number for number, made in zip(due, outcomes, strict=True) if isinstance(made, Refusal)]
     await suspend_payouts(db, refused)
     requested = sa.literal([number for number in due if number not in refused], bulk.BIGINTS)
-    await db.execute(sa.update(accounts).where(accounts.c.id == sa.any_(requested)).values(payout_since=NOW))
+    paid_out = sa.update(accounts).where(accounts.c.id == sa.any_(requested))
+    await db.execute(paid_out.values(payout_since=STATEMENT_NOW))
     return len(due) - len(refused)
 
 
@@ -105,7 +106,7 @@ async def suspend_payouts(db: Db, numbers: Sequence[int]) -> None:
         suspended = accounts.c.id == sa.any_(sa.literal(sorted(numbers), bulk.BIGINTS))
         locked = sa.select(accounts.c.id).where(suspended).order_by(accounts.c.id)
         locked = locked.with_for_update(key_share=True)
-        until = sa.func.greatest(accounts.c.payout_after, NOW + _SUSPENDED)
+        until = sa.func.greatest(accounts.c.payout_after, STATEMENT_NOW + _SUSPENDED)
         await db.execute(sa.update(accounts).where(accounts.c.id.in_(locked)).values(payout_after=until))
 
 

@@ -93,7 +93,7 @@ async def keep_change(db: Db, numbers: Sequence[int]) -> None:
 
 _COLUMNS: Final = ("id", "txid", "raw", "state")
 """Of a twin: `id` is that of its original."""
-_twin: Final = bulk.unnested(transactions, _COLUMNS)
+_twin: Final = bulk.materialized(sa.select(bulk.unnested(transactions, _COLUMNS)), "twin")
 _original: Final = transactions.alias()
 _COPIED: Final = ("fee", "pays", "broadcast_by_us", "ancestors")
 _INSERT: Final = (
@@ -120,16 +120,19 @@ _COPY_INPUTS: Final = sa.insert(transaction_inputs).from_select(
 )
 
 _COIN: Final = ("vout", "account_id", "branch", "index", "coinbase", "change", "transaction_id")
-_ORIGINAL_TXID: Final = (
-    sa.select(transactions.c.txid).where(transactions.c.id == sa.bindparam("original")).scalar_subquery()
+_copy: Final = bulk.materialized(
+    sa.select(
+        sa.bindparam("original", type_=sa.BigInteger).label("original"),
+        sa.bindparam("txid", type_=sa.LargeBinary).label("txid"),
+        sa.bindparam("added", type_=sa.BigInteger).label("added"),
+    ),
+    "copy",
 )
 _COPY_CHANGE: Final = sa.insert(coins).from_select(
     ("txid", "amount", *_COIN),
-    sa.select(
-        sa.bindparam("txid", type_=sa.LargeBinary),
-        coins.c.amount + sa.bindparam("added", type_=sa.BigInteger),
-        *(coins.c[name] for name in _COIN),
-    ).where(coins.c.txid == _ORIGINAL_TXID, coins.c.change),
+    sa.select(_copy.c.txid, coins.c.amount + _copy.c.added, *(coins.c[name] for name in _COIN)).where(
+        transactions.c.id == _copy.c.original, coins.c.txid == transactions.c.txid, coins.c.change
+    ),
 )
 
 _mined, _other, _spender = (transactions.alias(name) for name in ("mined", "other", "spender"))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, bulk
-from app.db.tables import NOW, currencies, rates
+from app.db.tables import NOW, STATEMENT_NOW, currencies, rates
 
 BATCH: Final = 5_000
 """The most old rates that one statement deletes."""
@@ -51,6 +51,6 @@ async def record(db: Db, fetched: Sequence[Rate]) -> None:
 async def delete_old(db: Db, age: timedelta) -> bool:
     """Delete the oldest of the rates that are older than `age`; say whether there were any."""
     keys = tuple(rates.primary_key.columns)
-    old = sa.select(*keys).where(rates.c.at < NOW - age).order_by(rates.c.at).limit(BATCH)
+    old = sa.select(*keys).where(rates.c.at < STATEMENT_NOW - age).order_by(rates.c.at).limit(BATCH)
     deleted = await db.execute(sa.delete(rates).where(sa.tuple_(*keys).in_(old)))
     return deleted.rowcount > 0

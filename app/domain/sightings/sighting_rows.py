@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from app.db import Db, Row, bulk
-from app.db.tables import NOW, accounts, addresses, coins, sighted_inputs, sightings
+from app.db.tables import NOW, STATEMENT_NOW, accounts, addresses, coins, sighted_inputs, sightings
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.owner import Owner
@@ -113,8 +113,13 @@ def _row(sighting: Sighting) -> dict[str, object]:
 
 
 def _insertion() -> sa.Executable:
-    rows = postgresql.insert(sightings).from_select(_COLUMNS, sa.select(bulk.unnested(sightings, _COLUMNS)))
-    again = {"state": "seen", "ended": None, "created": NOW, "acceptable": rows.excluded.acceptable}
+    new = sa.select(bulk.unnested(sightings, _COLUMNS), STATEMENT_NOW)
+    rows = postgresql.insert(sightings).from_select((*_COLUMNS, "created"), new)
+    again = {
+        "state": "seen",
+        "ended": None,
+        **{name: rows.excluded[name] for name in ("created", "acceptable")},
+    }
     upsert = rows.on_conflict_do_update(index_elements=_KEY, set_=again, where=sightings.c.state != "seen")
     return upsert.returning(*(sightings.c[name] for name in _KEY))
 
@@ -151,7 +156,7 @@ _LOCK: Final = _locking(
 _ENDED: Final = bulk.unnested(sightings, (*_KEY, "state"))
 _END: Final = (
     sa.update(sightings)
-    .values(state=_ENDED.c.state, ended=NOW)
+    .values(state=_ENDED.c.state, ended=STATEMENT_NOW)
     .where(*(sightings.c[name] == _ENDED.c[name] for name in _KEY))
 )
 _DELETED: Final = bulk.unnested(sightings, _KEY)

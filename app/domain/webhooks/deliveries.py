@@ -71,9 +71,12 @@ class Outcome:
 _SETTLE: Final = sa.text("""
     UPDATE deliveries AS delivery
     SET state = new.state, attempts = new.attempts, attempts_since_due = new.attempts_since_due, claimed_until = new.claimed_until,
-        next = CASE WHEN new.wait IS NULL THEN delivery.next ELSE now() + make_interval(secs => new.wait) END
-    FROM unnest(:endpoint_ids, :positions, :states, :attempts, :attempts_since_due, :claims, :waits)
-        AS new (endpoint_id, position, state, attempts, attempts_since_due, claimed_until, wait)
+        next = coalesce(new.next, delivery.next)
+    FROM (
+        SELECT *, now() + make_interval(secs => wait) AS next
+        FROM unnest(:endpoint_ids, :positions, :states, :attempts, :attempts_since_due, :claims, :waits)
+            AS row (endpoint_id, position, state, attempts, attempts_since_due, claimed_until, wait)
+    ) AS new
     WHERE delivery.endpoint_id = new.endpoint_id AND delivery.position = new.position
 """).bindparams(
     sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),

@@ -115,7 +115,8 @@ _OLD: Final = sa.text("""
     ), due AS (
         INSERT INTO deliveries (endpoint_id, position, next)
         SELECT endpoint_id, position, now() FROM missed ORDER BY endpoint_id, position
-        ON CONFLICT (endpoint_id, position) DO UPDATE SET state = 'due', attempts_since_due = 0, next = now()
+        ON CONFLICT (endpoint_id, position)
+            DO UPDATE SET state = 'due', attempts_since_due = 0, next = excluded.next
             WHERE deliveries.state <> 'due'
     )
     SELECT count(*) FROM chosen
