@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,48 @@ from sqlalchemy.pool import NullPool
 from app.db import migrate
 from app.db.embedded import server as postgres
 from app.db.engine import open_engine
-from tests import leaks
+from tests import leaks, statement_rules, statements
 
-TEMPLATE = "template_kennel"
+TEMPLATE = f"template_kennel_{secrets.token_hex(8)}"
+SERVER_URL = "KENNEL_TEST_DATABASE_URL"
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
 
 
+@pytest.fixture(scope="session", autouse=True)
+def given_server() -> str | None:
+    """Return the URL of a server that stands ready for the tests; the program knows no such setting."""
+    return os.environ.pop(SERVER_URL, None)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of a PostgreSQL for the whole session; its rows need not survive a power cut."""
-    with _in_memory() as memory:
-        folder = memory or tmp_path_factory.mktemp("kennel")
-        with postgres.running(folder / "server", durable=False) as url:
-            asyncio.run(_build_template(url))
-            yield url
+def server(given_server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL for the whole session: the one that is given, or one of our own."""
+    with ExitStack() as stack:
+        url = sa.make_url(given_server or _own_server(stack, tmp_path_factory))
+        server = url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        stack.callback(lambda: asyncio.run(_administer(server, f"DROP DATABASE {TEMPLATE} WITH (FORCE)")))
+        stack.enter_context(_judged(server))
+        asyncio.run(_build_template(server))
+        yield server
+
+
+def _own_server(stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Start an embedded PostgreSQL; its rows need not survive a power cut."""
+    folder = stack.enter_context(_in_memory()) or tmp_path_factory.mktemp("kennel")
+    return stack.enter_context(postgres.running(folder / "server", durable=False))
+
+
+@contextmanager
+def _judged(server: str) -> Iterator[None]:
+    """Judge each statement that the program has given to PostgreSQL, when the session is over.
+
+    The last test bears it: what is wrong is named with the line that gave the statement.
+    """
+    recorded: dict[str, str] = {}
+    with statements.recorded(recorded):
+        yield
+    faults = asyncio.run(statement_rules.judged(_named(server, TEMPLATE), recorded))
+    assert not faults, "statements against the rules of docs/scaling.md:\n" + "\n\n".join(faults)
 
 
 @contextmanager

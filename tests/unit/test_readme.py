@@ -10,6 +10,7 @@ from app.__main__ import with_all
 from app.cli import settings_catalog
 from app.config import secrets
 from app.config.settings import SECRETS, VARIABLES
+from tests.conftest import SERVER_URL
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,7 +63,7 @@ def test_documents_and_deployment_name_no_setting_that_there_is_not() -> None:
     named = {name for file in files for name in re.findall(r"\bKENNEL_[A-Z_]+[A-Z]\b", file.read_text())}
 
     known = {f"KENNEL_{name.upper()}" for name in secrets.ways(SECRETS)}
-    assert named - set(DEFAULTS) - known == {"KENNEL_CONFIG"}
+    assert named - set(DEFAULTS) - known == {"KENNEL_CONFIG", SERVER_URL}
 
 
 def test_documents_name_no_command_and_no_target_of_make_that_there_is_not() -> None:
