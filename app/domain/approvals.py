@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import NOW
+from app.db.tables import STATEMENT_NOW
 from app.db.tables import payments as payment_rows
 from app.domain import batch, outbox, payments
 from app.domain.audit_log import Audited, Shown
@@ -74,10 +74,19 @@ def _id(payment: Payment) -> str:
 _AUDITED: Final = Audited(_shown, _id, _before)
 APPROVE: Final = Command("approve", plain(approve), plain(payments.by_ids), _id, pays=True, audited=_AUDITED)
 REJECT: Final = Command("reject", plain(reject), plain(payments.by_ids), _id, pays=True, audited=_AUDITED)
+_waiting_rows: Final = payment_rows.alias("waiting")
+_moved: Final = (
+    sa.select(
+        _waiting_rows.c.id,
+        (_waiting_rows.c.expires + (STATEMENT_NOW - _waiting_rows.c.created)).label("expires"),
+    )
+    .where(_waiting_rows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+    .subquery("moved")
+)
 _APPROVE: Final = (
     sa.update(payment_rows)
-    .where(payment_rows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
-    .values(state="PENDING", expires=payment_rows.c.expires + (NOW - payment_rows.c.created))
+    .where(payment_rows.c.id == _moved.c.id)
+    .values(state="PENDING", expires=_moved.c.expires)
 )
 
 
