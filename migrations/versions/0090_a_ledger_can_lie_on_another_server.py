@@ -7,7 +7,7 @@ seals wait by gates (app.domain.ledger.seal_gates) and no longer by those number
 from alembic import op
 
 revision = "0090"
-down_revision = "0042"
+down_revision = "0060"
 
 
 def upgrade() -> None:
