@@ -89,7 +89,7 @@ installation = sa.Table(
     # The fingerprint of the seed of all keys; null until there was a seed.
     sa.Column("seed", sa.Text),
     # The oldest migration whose program can use this schema; what contracts the schema raises it.
-    sa.Column("usable_since", sa.Text, nullable=False, server_default="0080"),
+    sa.Column("usable_since", sa.Text, nullable=False, server_default="0090"),
     sa.CheckConstraint("id = 1", name="single"),
 )
 

@@ -7,7 +7,9 @@ seals wait by gates (app.domain.ledger.seal_gates) and no longer by those number
 from alembic import op
 
 revision = "0090"
-down_revision = "0060"
+down_revision = "0082"
+
+CONTRACTS = "0.2.0: a program that shares no gate could post an entry behind a seal."
 
 
 def upgrade() -> None:
@@ -29,3 +31,5 @@ def upgrade() -> None:
     )
     op.execute("CREATE UNIQUE INDEX IF NOT EXISTS seal_gates_open_idx ON seal_gates (is_open) WHERE is_open")
     op.execute("INSERT INTO seal_gates (number, is_open) VALUES (1, true) ON CONFLICT DO NOTHING")
+    op.execute("ALTER TABLE installation ALTER COLUMN usable_since SET DEFAULT '0090'")
+    op.execute("UPDATE installation SET usable_since = '0090'")
