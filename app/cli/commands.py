@@ -12,7 +12,7 @@ from app.audit import AuditReport, DeriveXpubs
 from app.audit import run as run_audit
 from app.cli import audit_table, backup, export, maintenance, ports, recover
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
-from app.cli.demo import show as show_demo
+from app.cli.demo.running import show as show_demo
 from app.cli.keys import keys
 from app.cli.report import report
 from app.config.settings import Settings

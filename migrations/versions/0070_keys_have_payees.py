@@ -7,10 +7,9 @@ down_revision = "0060"
 
 
 def upgrade() -> None:
+    op.execute("ALTER TABLE api_keys ADD COLUMN IF NOT EXISTS only_payees boolean DEFAULT 'false' NOT NULL")
     op.execute(
-        "ALTER TABLE api_keys"
-        " ADD COLUMN IF NOT EXISTS only_payees boolean DEFAULT 'false' NOT NULL,"
-        " ADD COLUMN IF NOT EXISTS payee_delay_seconds bigint DEFAULT '0' NOT NULL"
+        "ALTER TABLE api_keys ADD COLUMN IF NOT EXISTS payee_delay_seconds bigint DEFAULT '0' NOT NULL"
     )
     op.execute(
         """CREATE TABLE IF NOT EXISTS key_payees (

@@ -118,8 +118,8 @@ class Broker(Process):
             f"persistence true\npersistence_location {home}/\nmax_queued_messages 0\n"
         )
         embedded = (
-            "import asyncio\nfrom app.cli import demo_broker\n"
-            f"async def main():\n async with demo_broker.running('127.0.0.1', {self.port}): await asyncio.Event().wait()\n"
+            "import asyncio\nfrom app.cli.demo import broker\n"
+            f"async def main():\n async with broker.running('127.0.0.1', {self.port}): await asyncio.Event().wait()\n"
             "asyncio.run(main())"
         )
         self._command = (

@@ -89,7 +89,8 @@ def test_the_program_of_before_goes_on_while_today_s_upgrades_the_schema_and_run
     assert_nothing_lost_and_nothing_twice(traffic)
     _sell_and_pay(today, "shop of today")
     _sell_and_pay(before, "shop of before")
-    assert before.audit()["totals"] == today.audit()["totals"]
+    for old, new in zip(before.audit()["totals"], today.audit()["totals"], strict=True):
+        assert old.items() <= new.items()  # today's has more columns
     before.stop()
     _sell(today, "shop of tomorrow")
     assert_events_are_whole(today)

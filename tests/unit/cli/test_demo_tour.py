@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.cli import command, demo_tour
-from app.cli.demo_api import TourEnds
-from app.cli.demo_tour import TourUrls
+from app.cli import command
+from app.cli.demo import tour
+from app.cli.demo.api import TourEnds
+from app.cli.demo.tour import TourUrls
 from app.domain import blocks, dogecoin, event_examples, invoices
 from app.domain.blocks import Deposit, OwnAddress
 from app.domain.dogecoin import REGTEST, Outpoint
@@ -46,7 +47,7 @@ def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cu
         "message": {"word": "\x1b[2J wow", "long": "x" * 1_000},
     }
 
-    shown = demo_tour.line_of(event).plain
+    shown = tour.line_of(event).plain
 
     assert '"\\u001b[2J wow"' in shown
     assert len(shown) < 250
@@ -55,21 +56,19 @@ def test_an_event_of_an_unknown_kind_is_shown_as_its_json_and_cannot_move_the_cu
 def test_a_block_taken_back_is_told_as_such() -> None:
     message = {"foreign_id": "shop", "height": 7, "block_hash": "00", "connected": False}
 
-    shown = demo_tour.line_of(
-        {"event_type": "ACC_CHAIN_ACTIVITY", "created": CREATED, "message": message}
-    ).plain
+    shown = tour.line_of({"event_type": "ACC_CHAIN_ACTIVITY", "created": CREATED, "message": message}).plain
 
     assert shown.endswith("shop: block 7 taken back")
 
 
 def test_a_token_is_neither_printed_nor_shown_in_a_traceback() -> None:
-    lines = demo_tour.shell_lines(URLS, "nAddress", "1.5", "nFriend")
+    lines = tour.shell_lines(URLS, "nAddress", "1.5", "nFriend")
 
     assert URLS.token not in repr(URLS) + repr(lines)
 
 
 def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
-    assert demo_tour.shell_lines(URLS, "DAddress", "1.5", "DFriend")[-1] == (
+    assert tour.shell_lines(URLS, "DAddress", "1.5", "DFriend")[-1] == (
         "Pay it with any wallet.",
         "dogecoin:DAddress?amount=1.5",
     )
@@ -102,7 +101,7 @@ def test_where_money_is_real_the_last_line_is_the_payment_uri() -> None:
     ],
 )
 def test_money_that_comes_and_goes_is_told_in_words(message: OutboxEvent, words: str) -> None:
-    assert demo_tour.line_of(wire(message)).plain.endswith(words)
+    assert tour.line_of(wire(message)).plain.endswith(words)
 
 
 def test_of_a_transfer_to_several_the_first_is_named_and_how_many_more_there_are() -> None:
@@ -120,12 +119,12 @@ def test_of_a_transfer_to_several_the_first_is_named_and_how_many_more_there_are
         "message": message | {"from": shares[:2], "to": "alice"},
     }
 
-    assert demo_tour.line_of(sent).plain.endswith("alice: 3 gold from alice to bob and 2 more (TRANSFER)")
-    assert demo_tour.line_of(back).plain.endswith("alice: 3 gold from bob and 1 more to alice (TRANSFER)")
+    assert tour.line_of(sent).plain.endswith("alice: 3 gold from alice to bob and 2 more (TRANSFER)")
+    assert tour.line_of(back).plain.endswith("alice: 3 gold from bob and 1 more to alice (TRANSFER)")
 
 
 def test_every_type_of_event_is_told_in_words() -> None:
-    shown = {name: demo_tour.line_of(wire(event)).plain for name, event in event_examples.all_types().items()}
+    shown = {name: tour.line_of(wire(event)).plain for name, event in event_examples.all_types().items()}
 
     assert [line for line in shown.values() if "{" in line] == []
     assert shown["HOLD_CAPTURED"].endswith("alice: 25 gold_coins of hold 9 from alice to shibe-shop")
@@ -138,7 +137,7 @@ def test_a_payment_that_failed_says_why() -> None:
         1, "shop", "PAYMENT_FAILED", json.dumps(PAID | {"state": "FAILED", "error": "No coins.\x1b[2J"})
     )
 
-    assert demo_tour.line_of(wire(failed)).plain.endswith("to nOne and 1 more is FAILED: No coins. [2J")
+    assert tour.line_of(wire(failed)).plain.endswith("to nOne and 1 more is FAILED: No coins. [2J")
 
 
 def test_why_the_tour_ends_is_said_in_a_sentence_however_deep_in_groups_it_lies() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiomqtt
 
-from app.cli import demo_broker
+from app.cli.demo import broker
 from tests.unit.events.certificates import Signed
 from tests.unit.events.steps import DEADLINE_SECONDS
 
@@ -44,7 +44,7 @@ class TestBroker:
 
     async def start(self) -> None:
         if not self.real:
-            await self._embedded.enter_async_context(demo_broker.running("127.0.0.1", self.port))
+            await self._embedded.enter_async_context(broker.running("127.0.0.1", self.port))
             return
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join([*await self._login(), *self.lines, *self._listeners()]) + "\n")

@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.demo_api import ACCOUNT, ORDER, DemoApi
+from app.cli.demo.api import ACCOUNT, ORDER, DemoApi
 
 REFERENCE: Final = "demo-order"
 SHOP: Final = {"vendor_name": "Much Wow"}

@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from app.api import application, origins, tokens
 from app.api.layers import Face
 from app.api.serving import serving
-from app.cli.demo_api import ACCOUNT, ORDER, DemoApi
-from app.cli.demo_shop.wallet import Wallet
+from app.cli.demo.api import ACCOUNT, ORDER, DemoApi
+from app.cli.demo.shop.wallet import Wallet
 
 MINUTES: Final = 15
 """How long an order can be paid."""

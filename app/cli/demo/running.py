@@ -11,11 +11,12 @@ import httpx
 from rich.console import Console
 
 from app import configured_node, run
-from app.cli import demo_broker, ports
-from app.cli.demo_api import DemoApi
-from app.cli.demo_shop.shop import Shop
-from app.cli.demo_shop.wallet import Wallet
-from app.cli.demo_tour import Tour, TourUrls
+from app.cli import ports
+from app.cli.demo import broker
+from app.cli.demo.api import DemoApi
+from app.cli.demo.shop.shop import Shop
+from app.cli.demo.shop.wallet import Wallet
+from app.cli.demo.tour import Tour, TourUrls
 from app.config.settings import Settings
 from app.config.values import Bind, SettingsError
 from app.db.database import Database
@@ -39,7 +40,7 @@ async def show(settings: Settings, database: Database, stop: asyncio.Event) -> N
     console.print("Starting Kennel ...")
     async with AsyncExitStack() as stack:
         if "broker_bind" in own:
-            await stack.enter_async_context(demo_broker.running(*settings.broker_bind.address))
+            await stack.enter_async_context(broker.running(*settings.broker_bind.address))
             settings = settings.model_copy(update={"mqtt_url": f"mqtt://{settings.broker_bind}"})
         running = await stack.enter_async_context(run.running(settings, database))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_SECONDS, trust_env=False))
