@@ -18,8 +18,9 @@ _BALANCES = """
 """
 _NETWORK = "SELECT available FROM balances WHERE account_id = -2"
 _SENT = """
-    SELECT coalesce(sum(amount), 0) FROM postings JOIN entries ON entries.id = entry_id
-    WHERE account_id = -1 AND kind IN ('PAYMENT_CONFIRMED', 'PAYMENT_UNCONFIRMED')
+    SELECT coalesce(sum(postings.amount), 0) FROM postings JOIN entries ON entries.id = entry_id
+    JOIN payments ON payments.id = cause_id::bigint AND payments.kind <> 'cold'
+    WHERE postings.account_id = -1 AND entries.kind IN ('PAYMENT_CONFIRMED', 'PAYMENT_UNCONFIRMED')
 """
 _PLATFORM = """
     SELECT foreign_id, asset, sum(amount - to_seller - to_buyer) FROM escrows JOIN accounts ON accounts.id = seller_id

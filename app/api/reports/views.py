@@ -14,7 +14,7 @@ from app.money import show
 
 
 class WorthView(responses.View):
-    """What `amount` was worth when the deposits and payments behind it were made: so much had a known rate."""
+    """What `amount` was worth when it moved, or at the end of the period: so much had a known rate."""
 
     currency: str
     value: fields.AmountOut

@@ -44,13 +44,16 @@ async def of_lines(db: Db, account: int, rows: Sequence[Row]) -> list[Quote | No
     """
     causes = [Cause(row["cause_type"], row["cause_id"]) for row in rows]
     of_cause = await of_causes(db, account, causes)
+    quotes = await of_seconds(db, rows)
+    return [of_cause.get(cause) or quote for cause, quote in zip(causes, quotes, strict=True)]
+
+
+async def of_seconds(db: Db, rows: Sequence[Row]) -> list[Quote | None]:
+    """Return the quote of the second of each posting, in order; None of deposits and payments, and of other assets."""
     seconds = [_second(row) for row in rows]
     wanted = {second for second in seconds if second is not None}
     of_second = await rates.of_times(db, wanted) if wanted else {}
-    return [
-        of_cause.get(cause) if second is None else of_second.get(second)
-        for cause, second in zip(causes, seconds, strict=True)
-    ]
+    return [None if second is None else of_second.get(second) for second in seconds]
 
 
 def _second(row: Row) -> int | None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import NETWORK_FEES
 from app.domain import rates
-from app.domain.ledger import Balance
+from app.domain.ledger import Balance, statement_quotes
 from app.domain.rates import Quote
 from app.domain.reports.spans import Position, Span
 
@@ -51,7 +51,7 @@ class Piece(NamedTuple):
 
 # A txid is shown with its bytes in reverse order: the digits are turned round, then the two of each byte.
 _LINES: Final = sa.text("""
-    SELECT span.number, line.*, entry.*, coalesce(fees.amount, 0) AS fee, coalesce(payment.kind, '') AS payment,
+    SELECT span.number, span.asset, line.*, entry.*, coalesce(fees.amount, 0) AS fee, coalesce(payment.kind, '') AS payment,
         coalesce(payment.fiat_currency, deposit.fiat_currency) AS fiat_currency,
         coalesce(payment.rate, deposit.rate) AS rate, coalesce(payment.rate_at, deposit.rate_at) AS rate_at
     FROM unnest(:accounts, :assets, :lows, :highs)
@@ -119,14 +119,16 @@ async def fetch(db: Db, spans: Sequence[Span], *, openings: bool) -> list[Piece]
         before = {row["number"]: Balance(*(row[name] for name in Balance._fields)) for row in rows}
     limit = sum(span.high - span.low for span in spans)
     rows = await bulk.fetch_all(db, _LINES, parameters | {"limit": limit}) if limit else ()
-    lines = {number: [*map(_line, of_span)] for number, of_span in groupby(rows, lambda row: row["number"])}
+    quotes = await statement_quotes.of_seconds(db, rows)
+    quoted = groupby(zip(rows, quotes, strict=True), lambda pair: pair[0]["number"])
+    lines = {number: [_line(row, quote) for row, quote in of_span] for number, of_span in quoted}
     return [
         Piece(span, before.get(number, NO_BALANCE), lines.get(number, ()))
         for number, span in enumerate(spans, 1)
     ]
 
 
-def _line(row: Row) -> Line:
+def _line(row: Row, quote: Quote | None) -> Line:
     referenced = row["reference_type"] or row["reference"]
     return Line(
         row["seq"],
@@ -139,5 +141,5 @@ def _line(row: Row) -> Line:
         row["reference_type"] if referenced else row["cause_type"],
         row["reference"] if referenced else row["cause_id"],
         row["created"],
-        rates.quote_in(row),
+        rates.quote_in(row) or quote,
     )

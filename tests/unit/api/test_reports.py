@@ -190,6 +190,7 @@ async def test_what_money_was_worth_is_summed_where_a_rate_was_known(
     async with kennel.engine.begin() as db:
         await rates.configure(db, ["EUR"], 600)
         await rates.record(db, [Rate("a.example", "EUR", Decimal("0.155"))])
+        await db.execute(sa.text("UPDATE rates SET at = at - interval '30 seconds'"))
     now = int(datetime.now(UTC).timestamp()) + 60
     await chain.connect(scenario.dated(chain, [(invoice.address, doge(100)), (address, doge(1))], now))
     await chain.deepen(5)
@@ -205,10 +206,10 @@ async def test_what_money_was_worth_is_summed_where_a_rate_was_known(
 
     assert whole["currency"] == "EUR"
     assert [row[name] for name in ("deposits", "transfers", "refunds", "net")] == ["100", "5", "0", "105"]
-    assert row["fiat"] == {"currency": "EUR", "value": "15.50", "amount": "100"}
+    assert row["fiat"] == {"currency": "EUR", "value": "16.28", "amount": "105"}
     assert [(line["net"], (line["fiat"] or {}).get("value")) for line in lines] == [
         ("100", "15.50"),
-        ("5", None),
+        ("5", "0.78"),
     ]
     assert balances["shop"]["fiat"] == {"currency": "EUR", "value": "16.28", "amount": "105"}
     await report_check.check(kennel.engine)
