@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ _log = logging.getLogger(__name__)
 SECONDS: Final = 1.0
 """How long a process is waited for; one that is dead or stands still has no figures then."""
 LABEL: Final = "process"
+_LENGTH: Final = struct.Struct(">Q")
+"""Stands before an answer: one that breaks off has no figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Siblings:
 
         async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
-                writer.write(figures())
+                content = figures()
+                writer.write(_LENGTH.pack(len(content)) + content)
                 await writer.drain()
             writer.close()
 
@@ -55,15 +59,16 @@ class Siblings:
 
 
 async def _ask(path: Path) -> bytes:
-    """Ask one process; b"" where it does not answer."""
+    """Ask one process; b"" where it does not answer, or ends while it answers."""
     try:
         async with asyncio.timeout(SECONDS):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
-                return await reader.read(-1)
+                [length] = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+                return await reader.readexactly(length)
             finally:
                 writer.close()
-    except OSError as error:
+    except (OSError, asyncio.IncompleteReadError) as error:
         _log.info("metrics: %s does not answer (%s)", path.name, type(error).__name__)
         return b""
 

@@ -61,6 +61,30 @@ async def test_a_process_that_is_dead_or_stands_still_delays_the_others_by_a_sec
     assert [name for name in figure if "worker-2" in name or "worker-3" in name] == []
 
 
+async def test_a_process_that_is_killed_while_it_answers_has_no_figures_and_the_others_have_theirs(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    one, whole = Siblings(tmp_path, "worker-1"), Siblings(tmp_path / "apart", "worker-2")
+    whole.folder.mkdir()
+    asked = Scrape(process_with("streams", 1), engine, no_node, one)
+    async with whole.answering(asked.packed):
+        reader, writer = await asyncio.open_unix_connection(whole.folder / whole.name)
+        answer = await reader.read()
+        writer.close()
+
+    def break_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer[:-1])
+        writer.close()
+
+    (whole.folder / whole.name).unlink(missing_ok=True)
+    whole.folder.rmdir()
+    async with await asyncio.start_unix_server(break_off, tmp_path / "worker-2"):
+        figure = figures((await asked.text()).decode())
+
+    assert figure['kennel_loop_running{loop="streams",process="worker-1"}'] == 1
+    assert [name for name in figure if "worker-2" in name] == []
+
+
 async def test_a_process_that_starts_again_takes_the_place_of_the_one_that_was_killed(tmp_path: Path) -> None:
     killed, again, other = (Siblings(tmp_path, name) for name in ("loops", "loops", "worker-1"))
 
