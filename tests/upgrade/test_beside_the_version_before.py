@@ -1,6 +1,7 @@
 """The program of before goes on beside today's on today's schema: an upgrade need not stop all processes at once.
 
-The program of before is the newest one of the history that has only the migrations up to `FIRST`.
+The program of before is the oldest one of the history that can use today's schema: what came before the first migration
+after `FIRST`, or after the last one that takes something away.
 """
 
 import asyncio
@@ -17,16 +18,24 @@ from tests.end_to_end.shop import Shop, answered
 from tests.faults.traffic import Traffic, assert_events_are_whole, assert_nothing_lost_and_nothing_twice
 from tests.test_migrations_expand import chain
 
+CONTRACTS = "\nCONTRACTS = "
+
 
 def git(*words: str) -> bytes:
     return subprocess.run(["git", "-C", ROOT, *words], check=True, capture_output=True).stdout
+
+
+def only_adding(migrations: list[Path]) -> list[Path]:
+    """Those after the last one that takes something away."""
+    taking = [number for number, path in enumerate(migrations, 1) if CONTRACTS in path.read_text()]
+    return migrations[taking[-1] if taking else 0 :]
 
 
 @pytest.fixture(scope="module")
 def tree_of_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the program of before."""
     folder = tmp_path_factory.mktemp("before")
-    newer = [str(path.relative_to(ROOT)) for path in chain()]
+    newer = [str(path.relative_to(ROOT)) for path in only_adding(chain())]
     try:
         adding = git("log", "--diff-filter=A", "--format=%H", "--", *newer).split() if newer else []
         base = f"{adding[-1].decode()}^" if adding else "HEAD"

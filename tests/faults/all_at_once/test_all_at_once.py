@@ -5,6 +5,7 @@
 
 import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tests.end_to_end.shop import Shop, answered
 from tests.faults.all_at_once import installation
 from tests.faults.all_at_once.faults import Faults
 from tests.faults.all_at_once.installation import Installation
-from tests.faults.all_at_once.load import GOLD, PAYER, PLAYERS, SHOPS, Load
+from tests.faults.all_at_once.load import CLIENTS, GOLD, PAYER, PLAYERS, SHOPS, Load
 from tests.faults.conftest import Said
 from tests.faults.traffic import assert_events_are_whole, chain_of
 
@@ -63,7 +64,8 @@ def test_whatever_dies_every_answer_is_kept_once_and_every_event_arrives_in_orde
     load.ask_again()
     _settle(whole, load)
 
-    assert load.refused == []
+    assert load.refused == [], _logged(whole, load.refused)
+    assert len(load.done) > CLIENTS
     _assert_sales(whole, load)
     _assert_moves(first, load)
     _assert_payments(whole, load)
@@ -75,6 +77,13 @@ def test_whatever_dies_every_answer_is_kept_once_and_every_event_arrives_in_orde
         f"{sum(load.statuses.values())} requests {dict(load.statuses)}, {len(load.done)} done, {load.blocks} blocks,"
         f" {told} events, {sum(faults.counts.values())} faults: {dict(faults.counts)}"
     )
+
+
+def _logged(whole: Installation, refused: list[str]) -> str:
+    """What the instances have logged of the requests that were refused."""
+    said = "\n".join(instance.output.read_text(errors="replace") for instance in whole.instances)
+    ids = re.findall(r"under (\w{16})", " ".join(refused))
+    return "\n".join(said[at : at + 6_000] for name in ids for at in [said.find(f"request {name}")])
 
 
 def _settle(whole: Installation, load: Load) -> None:
