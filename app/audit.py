@@ -20,6 +20,9 @@ from app.money import NOTHING, Koinu
 FetchCoins = Callable[[Sequence[Outpoint]], Awaitable[tuple[bytes, Sequence[int | None]] | None]]
 """Returns the node's best block and the amount of each coin (None: no such coin); None from a silent node."""
 
+Rest = Callable[[float], Awaitable[None]]
+"""Is awaited after each slice, with the seconds that it took."""
+
 DeriveXpubs = Callable[[Sequence[int]], Mapping[int, str]]
 """Derives the xpubs of accounts from the seed, by account number."""
 
@@ -38,10 +41,14 @@ class Sample:
 
 
 class Deadline:
-    """The end of a sample's time; a whole audit has none."""
+    """The end of a sample's time; a whole audit has none.
 
-    def __init__(self, sample: Sample | None) -> None:
+    With `keeps_limits` statements have the limits of their connection, and no others.
+    """
+
+    def __init__(self, sample: Sample | None, *, keeps_limits: bool = False) -> None:
         self._end = time.monotonic() + sample.seconds if sample else None
+        self._keeps_limits = keeps_limits
 
     @property
     def seconds(self) -> float | None:
@@ -50,8 +57,9 @@ class Deadline:
 
     async def limit(self, db: Db) -> None:
         """Give each statement of the transaction no more than the time that remains."""
-        milliseconds = int(1000 * (self.seconds or 0))
-        await db.execute(sa.text(f"SET LOCAL statement_timeout = {milliseconds}"))
+        if not self._keeps_limits:
+            milliseconds = int(1000 * (self.seconds or 0))
+            await db.execute(sa.text(f"SET LOCAL statement_timeout = {milliseconds}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,15 @@ class Sources:
     deadline: Deadline
     fetch_coins: FetchCoins | None = None
     derive_xpubs: DeriveXpubs | None = None
+    rest: Rest | None = None
+
+    async def read(self, check: "Check", after: Position) -> Slice:
+        """Read a slice, and rest."""
+        began = time.monotonic()
+        part = await check.read(self, after)
+        if self.rest is not None:
+            await self.rest(time.monotonic() - began)
+        return part
 
 
 ReadSlice = Callable[[Sources, Position], Awaitable[Slice]]
@@ -226,14 +243,17 @@ async def run(
     fetch_coins: FetchCoins | None = None,
     sample: Sample | None = None,
     derive_xpubs: DeriveXpubs | None = None,
+    rest: Rest | None = None,
 ) -> AuditReport:
     """Run every check; commits meanwhile disturb none, since each slice sees one moment.
 
     Without `fetch_coins` no coin is compared with the node, and without `derive_xpubs` no account's key with
-    the seed. With `sample` each check reads a part, and says so.
+    the seed. With `sample` each check reads a part, and says so. With `rest` it has time: a statement that takes too
+    long for the connection is given up, and that is said too.
     """
     snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
-    sources = Sources(snapshots, Deadline(sample), fetch_coins, derive_xpubs)
+    deadline = Deadline(sample, keeps_limits=rest is not None)
+    sources = Sources(snapshots, deadline, fetch_coins, derive_xpubs, rest)
     findings = [await _find(check, sources, sample) for check in _checks_of(sources)]
     async with snapshots.begin() as db:
         shortfall = await blocks.shortfall(db)
@@ -263,7 +283,7 @@ async def _find(check: Check, sources: Sources, sample: Sample | None) -> Findin
     checked, after, notes, skipped = 0, Position(), set[str](), False
     try:
         for number in count():
-            part = await check.read(sources, after)
+            part = await sources.read(check, after)
             checked += part.checked
             notes |= {part.note} - {""}
             if part.fault or part.next is None or (sample is not None and number == 1):

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.config import values
+from app.config import periods, values
 from app.config.sections import ENTRIES, Callback, EventBus, Logger, Queue
 
 PREFIX: Final = "KENNEL_"
@@ -169,6 +169,9 @@ class Settings(BaseSettings):
 
     confirmations: int = Field(6, ge=1, le=1_000)
     """How many confirmations a payment needs, where an invoice does not say otherwise."""
+    audit_every: periods.Period = Field("1d", validate_default=True)
+    """How often Kennel checks all its books by itself, in the role `relay`: `30m`, `12h`, `7d`. It works a tenth of the
+    time and rests, so that nothing waits for it. 0: never."""
     max_reorg_blocks: int = Field(240, ge=1, le=1_000_000)
     """The deepest reorganisation of the chain that Kennel follows. After a deeper one nothing is credited
     until an operator has looked."""

@@ -147,6 +147,16 @@ audit_log = sa.Table(
     _index("audit_log_foreign_id_idx", "foreign_id", "at", "id", where="foreign_id <> ''"),
 )
 
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("ended", Time, nullable=False),
+    sa.Column("ok", sa.Boolean, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),  # what is wrong, or was not looked at
+    sa.CheckConstraint("id = 1", name="single"),
+)
+
 # ---------------------------------------------------------------- prices in money
 
 Rate = sa.Numeric(30, 12)

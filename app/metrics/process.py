@@ -47,7 +47,7 @@ class ProcessMetrics(Collector):
         return engine
 
     def audited(self, *, ok: bool) -> None:
-        """Note what an audit of this process has found."""
+        """Note what a GET /audit of this process has found."""
         self._audit = [((), float(ok))], [((), time.time())]
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -57,8 +57,12 @@ class ProcessMetrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges as they are now."""
         found, ended = self._audit
-        yield gauge("kennel_audit_ok", "1 where the last audit of this process found nothing wrong.", found)
-        yield gauge("kennel_audit_timestamp_seconds", "When that audit ended.", ended)
+        yield gauge(
+            "kennel_audit_sample_ok",
+            "1 where the last GET /audit of this process found nothing wrong.",
+            found,
+        )
+        yield gauge("kennel_audit_sample_timestamp_seconds", "When that ended.", ended)
         version = [((VERSION,), 1.0)]
         yield gauge("kennel_build", "The version that runs, as a label; always 1.", version, ("version",))
         loops = [((name,), float(loop.state == "running")) for name, loop in self.health.now().items()]

@@ -43,7 +43,7 @@ from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import RENEW_SECONDS, Lease, Leases
 from app.runtime.loop import Errors, Loop, WakeUp
 from app.runtime.notices import QUIET_SECONDS, Connect, Notices
-from app.workers import clocks, cold_storage, rate_rounds, sinks
+from app.workers import audits, clocks, cold_storage, questions, rate_rounds, sinks
 from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
 from app.workers.cold_storage import ColdStorage
 
@@ -230,6 +230,7 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     hooks = shared.wake_up("webhooks")
     sequencer = Sequencer(shared.engine, shared.lease("sequencer"), shared.telling("numbered"))
     stack.push_async_callback(sequencer.close)
+    audit_steps = await _auditing(stack, shared)
     age = timedelta(days=settings.event_retention_days)
     rate_age = timedelta(days=settings.rate_retention_days)
     tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks], rate_age)
@@ -238,6 +239,7 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         Loop("webhooks", _webhooks(stack, shared, hooks), hooks, DUE_SECONDS, DATABASE_TROUBLE),
         _clock("seals", _sealing(stack, shared), SEAL_SECONDS),
         _clock("tidy", tidy, TIDY_SECONDS),
+        *(_clock("audit", step, audits.STEP_SECONDS) for step in audit_steps),
         *(_clock("rates", step, rate_rounds.SECONDS) for step in rate_steps),
         *(_sink(stack, shared, sink) for sink in all_sinks),
     ]
@@ -266,6 +268,17 @@ def _sealing(stack: AsyncExitStack, shared: Shared) -> Step:
     sealing = Sealing(shared.engine, shared.lease("seals"))
     stack.push_async_callback(sealing.close)
     return sealing.step
+
+
+async def _auditing(stack: AsyncExitStack, shared: Shared) -> list[Step]:
+    """Return the step of the audits, with a connection to the node of its own; none where there are to be no audits."""
+    if not shared.settings.audit_every:
+        return []
+    node = await stack.enter_async_context(shared.node.with_slots(audits.SLOTS))
+    lease = shared.lease("audit")
+    running = audits.Audits(shared.engine, questions.coins_of(node), lease, shared.settings.audit_every)
+    stack.push_async_callback(running.close)
+    return [running.step]
 
 
 async def _birth_height(node: Node) -> int | None:

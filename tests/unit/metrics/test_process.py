@@ -87,9 +87,9 @@ async def test_what_an_audit_found_shows_once_there_was_one(admin: httpx.AsyncCl
     await admin.get("/audit")
     after = await asked(admin)
 
-    assert "kennel_audit_ok" not in before
-    assert after["kennel_audit_ok"] == 1
-    assert after["kennel_audit_timestamp_seconds"] > before["process_start_time_seconds"]
+    assert "kennel_audit_sample_ok" not in before
+    assert after["kennel_audit_sample_ok"] == 1
+    assert after["kennel_audit_sample_timestamp_seconds"] > before["process_start_time_seconds"]
 
 
 async def test_connections_and_loops_are_as_they_are(
