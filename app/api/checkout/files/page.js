@@ -2,7 +2,7 @@
 const find = (selector) => document.querySelector(selector);
 const main = () => find("main").dataset;
 const said = find("#said");
-let silence, clock, source, last = "", ends = 0, renewals = 0;
+let silence, clock, source, former, last = "", ends = 0, renewals = 0;
 
 function say(text, seen) {
   clearTimeout(silence);
@@ -50,7 +50,7 @@ function arm() {
     tick();
   }
   if (main().return) setTimeout(() => { top.location = main().return; }, 5000);
-  if (!main().live) source?.close();
+  if (!main().live) { source?.close(); former?.close(); }
   if (main().state) tell("state");
 }
 
@@ -91,6 +91,16 @@ function listen() {
   source = new EventSource(`${main().live}events`);
   source.addEventListener("status", (event) => { hear(JSON.parse(event.data)); });
   source.onerror = () => { if (source.readyState === EventSource.CLOSED) poll(); };
+  if (main().renews) watch(`../invoice/${main().renews}/events`);
+}
+
+function watch(url) { // the order's first invoice: money may still come for its price
+  let known = "";
+  former = new EventSource(url);
+  former.addEventListener("status", ({data}) => {
+    if (known && data !== known) renew();
+    known = data;
+  });
 }
 
 document.addEventListener("click", (event) => {
@@ -99,7 +109,6 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("#print")) print();
 });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") tell("close"); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden && main().renews) renew(); });
 
 arm();
 if (main().live) (window.EventSource ? listen : poll)();
