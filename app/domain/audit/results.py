@@ -14,9 +14,9 @@ DETAIL_CHARACTERS: Final = 2_000
 
 async def note(db: Db, *, ok: bool, detail: str) -> None:
     """Note the result of an audit that has just ended; `detail` names what is wrong, or was not looked at."""
-    values = {"ok": ok, "detail": detail[:DETAIL_CHARACTERS], "ended": NOW}
-    row = insert(audits).values(id=1, **values)
-    await db.execute(row.on_conflict_do_update(index_elements=["id"], set_=values))
+    row = insert(audits).values(id=1, ok=ok, detail=detail[:DETAIL_CHARACTERS], ended=NOW)
+    noted = {name: row.excluded[name] for name in ("ok", "detail", "ended")}
+    await db.execute(row.on_conflict_do_update(index_elements=["id"], set_=noted))
 
 
 async def is_due(db: Db, every: timedelta) -> bool:
