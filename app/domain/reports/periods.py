@@ -12,6 +12,8 @@ MOST_PERIODS: Final = 3_700
 """Ten years of days: the sums of all of them are held at once."""
 DAY, MONTH = "day", "month"
 _FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_OLDEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+"""Nothing was posted before. The first days of the calendar have no time in some zones."""
 
 
 class NeedsStart(Invalid):
@@ -53,6 +55,7 @@ class Grouping:
         return [*self._divided(start, end)]
 
     def _divided(self, start: datetime, end: datetime) -> Iterator[Period]:
+        start = max(start, _OLDEST)
         first = start.astimezone(self.zone).date()
         if self.unit == MONTH:
             first = first.replace(day=1)

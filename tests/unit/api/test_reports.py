@@ -121,6 +121,18 @@ async def test_months_accounts_prefixes_and_all_together_have_the_same_sums(bank
     assert (whole["credit"], whole["foreign_id"], whole["kind"]) == ("5953.53", None, "TOPUP")
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+async def test_a_report_may_begin_with_the_calendar(bank: httpx.AsyncClient, zone: str) -> None:
+    """Where no zone has a time yet."""
+    divided = {"group_by": "account,month", "timezone": zone}
+    beginning = {"from": "0001-01-01T00:00:00Z"}
+
+    months = await items(bank, "/reports/ledger", **beginning, **divided)
+
+    assert months == await items(bank, "/reports/ledger", **divided, **{"from": "2026-01-01T00:00:00Z"})
+    assert await items(bank, "/reports/ledger", **beginning, **divided, to="0003-01-01T00:00:00Z") == []
+
+
 async def test_balances_go_on_through_periods_in_which_nothing_moved(bank: httpx.AsyncClient) -> None:
     query = {
         "from": "2026-03-29T00:00:00Z",
@@ -232,6 +244,7 @@ async def test_a_report_of_nothing_is_empty(admin: httpx.AsyncClient, name: str)
     [
         ("group_by=day", 400, "from"),
         ("group_by=day&from=1900-01-01T00:00:00Z", 400, "from"),
+        ("group_by=day&from=0001-01-01T00:00:00Z&timezone=America/New_York", 400, "from"),
         ("group_by=week", 400, "group_by"),
         ("timezone=Mars/Olympus", 400, "timezone"),
         ("timezone=../etc/passwd", 400, "timezone"),
