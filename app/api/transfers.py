@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
@@ -247,15 +248,24 @@ def _outcome(outcome: Result[Transfer] | Exception) -> str:
 
 @router.post("/transfers/{id}/reverse", response_model=TransferView, summary="Take a transfer back")
 async def reverse(
-    id: TransferId, body: ReversalBody, key: idempotency_keys.RequiredKey, context: Context, caller: Asking
+    id: TransferId,
+    body: ReversalBody,
+    key: idempotency_keys.RequiredKey,
+    context: Context,
+    caller: Asking,
+    action: Acting,
 ) -> Response:
     """Once, in full or in part, as far as the payee has the money; the answer is the transfer back.
 
     Taking a credit back takes the scope `ledger:issue` too.
     """
-    if not caller.is_admin:
-        _check_reversal(await context.queries.fetch(transfers.FETCH, id), caller)
-    result = await context.commits.submit(transfers.REVERSE, ReversalOrder(id, body.amount), key)
+    transfer = await context.queries.fetch(transfers.FETCH, id)
+    _check_reversal(transfer, caller)
+    of_credit = (
+        replace(action, foreign_id=transfers.holder(transfer)) if transfers.is_credit(transfer) else None
+    )
+    order = ReversalOrder(id, body.amount)
+    result = await context.commits.submit(transfers.REVERSE, order, key, action=of_credit)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 
 
@@ -263,7 +273,7 @@ def _check_reversal(transfer: Transfer, caller: Caller) -> None:
     """Refuse a transfer that is not between the caller's accounts, and a credit to who may give none."""
     if caller.reach.limited:
         transfers.within(transfer, caller.reach, all)
-    if transfer.kind in transfers.CREDITS:
+    if transfers.is_credit(transfer):
         caller.require("ledger:issue")
 
 

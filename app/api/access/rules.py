@@ -199,6 +199,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "POST /account/{foreign_id}/payment/{payment_id}/approve": "payment.approve",
     "POST /account/{foreign_id}/payment/{payment_id}/reject": "payment.reject",
     "POST /account/{foreign_id}/transact": "account.transact",
+    "POST /transfers/{id}/reverse": "account.reverse",
     "POST /assets": "asset.create",
     "POST /webhooks": "webhook.create",
     "PATCH /webhooks/{webhook_id}": "webhook.change",

@@ -2,7 +2,7 @@
 
 from app.domain.transfers.account_opening import PUT_ACCOUNT
 from app.domain.transfers.atomic import MAKE_ATOMIC
-from app.domain.transfers.credit import CREDITS, Credit
+from app.domain.transfers.credit import Credit, holder, is_credit
 from app.domain.transfers.grouped import (
     AccountEvent,
     Available,

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from app.domain.ledger import RawAmount
 from app.domain.refusals import Invalid
 from app.domain.transfers.making import ISSUER, Payee, TransferOrder
+from app.domain.transfers.transfer import Transfer
 from app.money import DOGE
 
 SPEND: Final = "SPEND"
@@ -45,3 +46,13 @@ class Credit(NamedTuple):
             field="foreign_id",
             opening=other or "",
         )
+
+
+def is_credit(transfer: Transfer) -> bool:
+    """Whether the operator has given or taken it."""
+    return transfer.kind in CREDITS
+
+
+def holder(credit: Transfer) -> str:
+    """Return the foreign_id of the account that has got or given a credit."""
+    return credit.payer if credit.kind == SPEND else credit.payee

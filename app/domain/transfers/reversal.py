@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from app.db import Db, bulk
 from app.db.tables import TREASURY, accounts, postings
 from app.domain import batch, ledger
+from app.domain.audit_log import Audited
 from app.domain.commands import Command, plain
 from app.domain.ledger import AlreadyPosted, Asset, Bucket, Entry, Outcome, Posting, RawAmount
 from app.domain.owner import AccountClosed, Owner
 from app.domain.refusals import Conflict, Invalid, Refusal
-from app.domain.transfers import making
+from app.domain.transfers import json, making
 from app.domain.transfers.making import ISSUER, TREASURY_OWNER, Parties, PostedPlan, TransferPlan
 from app.domain.transfers.transfer import NoSuchTransfer, Transfer, reversal_key
 from app.domain.transfers.transfer import by_ids as transfers_by_ids
@@ -79,8 +80,11 @@ async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Re
     return batch.outcomes(plans, batch.outcomes(posted, reversals))
 
 
+_AUDITED: Final[Audited[ReversalOrder, Transfer]] = Audited(
+    json.transfer_shown, lambda transfer: str(transfer.id)
+)
 REVERSE: Final = Command(
-    "reversal", plain(reverse), plain(transfers_by_ids), lambda transfer: str(transfer.id)
+    "reversal", plain(reverse), plain(transfers_by_ids), lambda transfer: str(transfer.id), audited=_AUDITED
 )
 
 

@@ -26,6 +26,8 @@ COMMERCE = {"invoices:write", "payments:write", "ledger:write"}
 """Scopes of what customers do all day: its own records tell of it."""
 NOT_LOGGED = {"POST /decode-txn", "POST /account/{foreign_id}/address"}
 """The one changes nothing, the other gives out an address."""
+IN_PART = {"POST /transfers/{id}/reverse"}
+"""An administrator's business where a credit is taken back, and customers' where any other transfer is."""
 ADDRESS = "n1V1PFj196dwcGEJiBJ7JvbGGBhhrFzsUv"
 Rows = list[dict[str, Any]]
 
@@ -115,6 +117,11 @@ async def limit_key(bank: httpx.AsyncClient, headers: dict[str, str], _: AsyncEn
     return await bank.post(f"/keys/{made.json()['id']}/limits", json={"per_day": "10"}, headers=headers)
 
 
+async def take_back(bank: httpx.AsyncClient, headers: dict[str, str], _: AsyncEngine) -> httpx.Response:
+    given = await post("/account/shop/transact", type="BONUS", amount="7", asset="gems")(bank, {}, _)
+    return await post(f"/transfers/{given.json()['id']}/reverse")(bank, headers, _)
+
+
 ASKED: dict[str, Ask] = {
     "POST /account/{foreign_id}": post("/account/shop", name="Shibe"),
     "POST /account/{foreign_id}/close": post("/account/empty/close"),
@@ -125,6 +132,7 @@ ASKED: dict[str, Ask] = {
     "POST /account/{foreign_id}/transact": post(
         "/account/shop/transact", type="TOPUP", amount="5", asset="gems"
     ),
+    "POST /transfers/{id}/reverse": take_back,
     "POST /webhooks": post("/webhooks", url="https://shop.example/s3cret", types=["ALL"]),
     "PATCH /webhooks/{webhook_id}": webhook("PATCH", state="disabled"),
     "DELETE /webhooks/{webhook_id}": webhook("DELETE"),
@@ -151,7 +159,7 @@ def admin_routes() -> set[str]:
 
 
 def test_every_route_of_an_administrator_has_a_name_and_a_request_in_this_test() -> None:
-    assert set(ASKED) == admin_routes() == set(rules.ACTIONS)
+    assert set(ASKED) == admin_routes() | IN_PART == set(rules.ACTIONS)
     assert len(set(rules.ACTIONS.values())) == len(rules.ACTIONS)
 
 
@@ -171,6 +179,21 @@ async def test_every_action_of_an_administrator_leaves_a_row_with_who_and_what(
         assert row["after"], route
         if "{foreign_id}" in route:
             assert row["foreign_id"] in ("shop", "empty"), route
+
+
+async def test_a_credit_that_is_taken_back_is_logged_with_its_account_and_another_transfer_is_not(
+    bank: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    body = {"from": "shop", "to": "empty", "asset": "DOGE", "amount": "1"}
+    await post("/assets", code="gems", name="Gems", decimals=0)(bank, {}, engine)
+
+    moved = await post("/transfers", **body)(bank, {}, engine)
+    back = await post(f"/transfers/{moved.json()['id']}/reverse")(bank, {}, engine)
+    taken = await take_back(bank, {}, engine)
+
+    rows = await log(bank, action="account.reverse")
+    assert (back.status_code, taken.status_code) == (200, 200)
+    assert [(row["foreign_id"], row["subject"]) for row in rows] == [("shop", str(taken.json()["id"]))]
 
 
 async def test_no_secret_is_in_the_log(
