@@ -66,6 +66,8 @@ def test_a_payer_gets_a_new_price_and_pays_it(look_name: str, moon: MoonShop, op
     shows(page, "paid")
     if scripted:
         look(page, f"renewal-paid-{look_name}")
+        side = "right" if look_name == "right-to-left" else "left"
+        assert page.locator(".vendor").evaluate("e => getComputedStyle(e).textAlign") == side
     assert moon.shop.shown(again)["renews"] == invoice["id"]
 
 

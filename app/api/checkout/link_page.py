@@ -15,6 +15,7 @@ from app.api.checkout.link_view import LinkSubject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
 from app.domain import accounts, links, rates
+from app.domain.installation import NotCurrent
 from app.domain.invoices import Invoice
 from app.domain.links import LinkOver, NoSuchLink, OpenOrder
 from app.domain.owner import AccountClosed
@@ -32,6 +33,7 @@ _FAULTS: Final[tuple[tuple[type[Refusal], str, int], ...]] = (
     (LinkOver, "link_over", 410),
     (AccountClosed, "link_over", 410),
     (NoRate, "link_no_rate", 503),
+    (NotCurrent, "link_no_rate", 503),
     (links.TooManyOpen, "link_busy", 503),
 )
 """The text for each refusal, and the status; any other is about the amount."""

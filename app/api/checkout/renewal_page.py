@@ -12,6 +12,7 @@ from app.api.checkout.view import Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
 from app.domain import invoices
+from app.domain.installation import NotCurrent
 from app.domain.invoices import NotRenewable, RenewOrder
 from app.domain.rates import NoRate
 from app.domain.refusals import Refusal
@@ -19,7 +20,7 @@ from app.domain.refusals import Refusal
 router = APIRouter()
 
 _BUSY: Final = ("link_busy", 429)
-_NO_RATE: Final = ("link_no_rate", 503)
+_NO_PRICE: Final = ("link_no_rate", 503)
 _REFUSED: Final = ("renew_refused", 409)
 """The text and the status where there is no new price."""
 
@@ -40,7 +41,7 @@ async def renew_price(
     except NotRenewable:
         invoice = subject.invoice  # its page says how it is
     except Refusal as refusal:
-        fault = _NO_RATE if isinstance(refusal, NoRate) else _REFUSED
+        fault = _NO_PRICE if isinstance(refusal, NoRate | NotCurrent) else _REFUSED
         return await _refused(context, visit, subject, fault)
     return RedirectResponse(f"{invoice.address}{visit.query}", 303, {"Cache-Control": "no-store"})
 

@@ -272,6 +272,21 @@ async def test_without_a_fresh_rate_the_page_says_so_and_nothing_is_made(
     assert await number(shop) == 1
 
 
+async def test_while_a_database_may_be_an_old_one_payers_are_asked_to_come_again(
+    shop: httpx.AsyncClient, payer: httpx.AsyncClient, kennel: AppContext, made: dict[str, Any]
+) -> None:
+    link = (await shop.post("/account/shop/link", json={"amount": "5"})).json()["id"]
+    await end(kennel)
+    async with kennel.engine.begin() as db:
+        await db.execute(sa.text("UPDATE installation SET behind = 'it is behind'"))
+
+    answers = [await payer.post(path) for path in (f"/pay/{made['id']}", f"/l/{link}")]
+
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(503, "60")] * 2
+    assert all("There is no price in DOGE right now." in answer.text for answer in answers)
+    assert await number(shop) == 1
+
+
 async def test_a_closed_account_renews_nothing(
     shop: httpx.AsyncClient, payer: httpx.AsyncClient, kennel: AppContext, made: dict[str, Any]
 ) -> None:
