@@ -85,12 +85,12 @@ class Load:
 
     def ask_again(self) -> None:
         """Ask for what was not answered until it is."""
-        for asked in list(self.open.values()):
+        for asked in self.open.copy().values():
             until(lambda asked=asked: self._ask(self.installation.instances[0].admin, asked))  # type: ignore[misc]
 
     def of(self, word: str) -> dict[str, tuple[Order, Any]]:
         """What was answered of a kind, by keys."""
-        return {key: done for key, done in list(self.done.items()) if key.startswith(word)}
+        return {key: done for key, done in self.done.copy().items() if key.startswith(word)}
 
     def _work(self, number: int) -> None:
         """Ask for one thing after the other, each until it is answered, whoever answers."""
