@@ -38,6 +38,7 @@ from app.api import (
     webhook_deliveries,
     webhooks,
 )
+from app.api.access import authorize
 from app.api.access.authentication import Lock
 from app.api.access.request_rates import RequestRates
 from app.api.checkout import link_page, page, renewal_page
@@ -84,6 +85,7 @@ _ADMIN: Final = (
     cold_storage.router,
     audit_log.router,
     api_keys.router,
+    authorize.router,
     operations.ready,
     metrics.router,
     operations.health,
@@ -181,6 +183,7 @@ def build(
         telemetry=_QUIET,
     )
     app.state.context = context
+    app.state.lock = face.lock
     openapi.describe(app, locked=face.lock is not None, limited=face.clients is not None)
     if face.documented:
         docs_page.add(app)

@@ -35,6 +35,10 @@ _BLANKS: Final = b" \t"
 """White space around a header's value is no part of it (RFC 9110, 5.5); the server keeps it at the end."""
 OPEN_PATHS: Final = frozenset({"/health"})
 """Supervisors have no token; the answer has no secrets."""
+AUTHORIZE: Final = "/authorize"
+"""The page on which an operator grants a key."""
+KEYLESS_PATHS: Final = OPEN_PATHS | {AUTHORIZE, f"{AUTHORIZE}/key"}
+"""Who asks there has no key yet."""
 
 
 class Edge:

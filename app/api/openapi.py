@@ -179,7 +179,7 @@ def _finish(operation: dict[str, Any], route: APIRoute) -> None:
 
 def _lock(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     """Say which scope a key needs, or which of several; the roles of a bearer scheme are what OpenAPI 3.1 has for it."""
-    if route.path_format in middleware.OPEN_PATHS:
+    if route.path_format in middleware.KEYLESS_PATHS:
         return
     scopes = rules.rule_of({method}, route.path_format).scopes
     operation["security"] = [{"bearer": [scope]} for scope in scopes]
@@ -190,8 +190,10 @@ def _lock(operation: dict[str, Any], route: APIRoute, method: str) -> None:
 def _refusals(operation: Mapping[str, Any], route: APIRoute, method: str, *, locked: bool) -> Iterator[int]:
     """Yield the status of each error that this operation may answer with."""
     yield from _ANYWHERE
-    if locked and route.path_format not in middleware.OPEN_PATHS:
+    if locked and route.path_format not in middleware.KEYLESS_PATHS:
         yield 401
+    if route.path_format in middleware.KEYLESS_PATHS - middleware.OPEN_PATHS:
+        yield 429
     if operation.get("parameters") or _reader(route):
         yield 404
     if method != "GET":

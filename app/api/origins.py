@@ -11,6 +11,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import responses
+from app.api.middleware import AUTHORIZE
 
 ANY: Final = "*"
 """In place of names: accept any name."""
@@ -77,11 +78,12 @@ class Origins:
             )
         if origin is None and site is None:
             return None
-        allowed = (
-            scope["method"] in SAFE_METHODS or self.callers.pages
-        )  # whose forms are judged by their origin
+        has_form = self.callers.pages or scope["path"] == AUTHORIZE  # forms are judged by their origin
+        allowed = scope["method"] in SAFE_METHODS or has_form
         if origin is not None and not allowed and _is_simple(kind):
             return "a web page must send its request as application/json: forms and plain text come from any page"
+        if _opens_the_page_of_grants(scope):
+            return None
         return self._objection_to_page(scope["method"], host or b"", origin, site)
 
     def _objection_to_page(
@@ -95,6 +97,12 @@ class Origins:
         if site not in _OWN and (foreign or site == b"cross-site" or (site is not None and not safe)):
             return "this request comes from a page of another site"
         return None
+
+
+def _opens_the_page_of_grants(scope: Scope) -> bool:
+    """Whether a person comes to the page on which keys are granted: a shop leads there, and seeing it changes nothing."""
+    modes = [value for name, value in scope["headers"] if name == b"sec-fetch-mode"]
+    return scope["path"] == AUTHORIZE and scope["method"] == "GET" and modes in ([], [b"navigate"])
 
 
 def names_of(*hosts: str) -> frozenset[str]:

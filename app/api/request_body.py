@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
@@ -25,6 +26,8 @@ _DRAINED: Final = 16
 
 A caller who is still sending cannot read the answer.
 """
+MOST_FIELDS: Final = 20
+"""The most fields of a form."""
 _CONTENT: Final = "kennel.content"
 _TREE: Final = "kennel.body"
 _ANNOUNCED: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -172,6 +175,15 @@ def content(request: Request) -> bytes:
     """Return the body as it came."""
     received: bytes = request.scope.get(_CONTENT, b"")
     return received
+
+
+def form(request: Request) -> dict[str, str]:
+    """Return the fields of a form that a page has sent; of a name that comes twice the last one."""
+    text = content(request).decode("utf-8", "replace")
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise BadField(sentence=f"a form has at most {MOST_FIELDS} fields") from None
 
 
 async def raw(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:

@@ -1,17 +1,18 @@
-"""The commands `key create`, `key list` and `key revoke`: who may use the merchant's API."""
+"""The commands `key create`, `key authorize`, `key list` and `key revoke`: who may use the merchant's API."""
 
 import asyncio
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api.access import authentication
+from app.api.access import authentication, authorize
 from app.cli import operator
 from app.cli.command import on_database, started
 from app.cli.maintenance import CannotBeDone
@@ -110,6 +111,33 @@ def _checked(
         return NewKey(digest, scopes, reach, description, expires)
     except Refusal as refusal:
         raise CannotBeDone(str(refusal)) from None
+
+
+async def link_to(engine: AsyncEngine, address: str) -> str:
+    """Return the address of the page with a link in it that grants what it asks for, once."""
+    try:
+        asked = authorize.read(dict(parse_qsl(urlsplit(address).query)))
+    except (Refusal, ValueError) as wrong:
+        raise CannotBeDone(f"This is not the address of a page that asks for a key: {wrong}") from None
+    secret = secrets.token_urlsafe(32)
+    async with engine.begin() as db:
+        await access.make_link(db, authentication.digest_of(secret), asked.request)
+        await operator.log(db, "key.authorize", asked.request.name, access.request_shown(asked.request))
+    return f"{address}&link={secret}"
+
+
+@keys.command("authorize")
+def authorize_page(
+    address: Annotated[
+        str, typer.Argument(help="Where your shop has led you: http://.../authorize?name=...")
+    ],
+) -> None:
+    """Print a link to the page on which you grant a shop's plugin its key, without a token or another key."""
+    with started(beside=True) as (_, database):
+        typer.echo(asyncio.run(on_database(database, lambda engine: link_to(engine, address))))
+    typer.echo(
+        "Open it within 15 minutes, look at what is asked for, and grant it: it is good for once.", err=True
+    )
 
 
 @keys.command("list")

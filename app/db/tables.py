@@ -127,6 +127,33 @@ key_payees = sa.Table(
     sa.Column("since", Time, nullable=False, server_default=NOW),
 )
 
+key_grants = sa.Table(
+    "key_grants",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),  # SHA-256 of the code that its plugin exchanges
+    _text("name"),
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    sa.Column("accounts", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    _text("prefix"),
+    sa.Column("redirect_uri", sa.Text, nullable=False),
+    sa.Column("challenge", sa.Text, nullable=False),  # PKCE: of the secret that the plugin has
+    _text("granted_by"),
+    sa.Column("key_id", sa.BigInteger),  # the key that the code was exchanged for, once
+    sa.Column("expires", Time, nullable=False, index=True),
+    _created(),
+    sa.CheckConstraint("octet_length(digest) = 32", name="digest"),
+)
+
+grant_links = sa.Table(
+    "grant_links",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),  # SHA-256 of what the link has
+    sa.Column("request", sa.LargeBinary, nullable=False),  # SHA-256 of the only request that it grants
+    sa.Column("grant_digest", sa.LargeBinary),  # the grant that it was used for, once
+    sa.Column("expires", Time, nullable=False, index=True),
+    _created(),
+)
+
 audit_log = sa.Table(
     "audit_log",
     metadata,

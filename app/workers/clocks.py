@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Db, reads
-from app.domain import blocks, idempotency, invoices, ledger, rates, webhooks
+from app.domain import access, blocks, idempotency, invoices, ledger, rates, webhooks
 from app.domain.blocks import Tip
 from app.domain.dogecoin import Network
 from app.domain.ledger import SafeHorizon
@@ -122,7 +122,7 @@ class Sealing:
 def tidying(
     engine: AsyncEngine, age: timedelta, sinks: Sequence[str], rate_age: timedelta = timedelta(days=400)
 ) -> Step:
-    """Return a step that deletes old idempotency keys, rows of deleted endpoints, and old events and rates.
+    """Return a step that deletes old idempotency keys, rows of deleted endpoints, grants of keys that are over, and old events and rates.
 
     An event is old after `age`, once each of the `sinks` was told; an `age` of zero keeps all.
     """
@@ -132,6 +132,7 @@ def tidying(
             moved = await idempotency.delete_expired(db) > 0
             moved = await webhooks.sweep(db) or moved
             moved = await rates.delete_old(db, rate_age) or moved
+            moved = await access.delete_over(db) or moved
         if not age:
             return moved
         async with engine.begin() as db:

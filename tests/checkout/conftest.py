@@ -28,7 +28,7 @@ OPTIONS = [
     "--disable-gpu",
     "--disable-features=LocalNetworkAccessChecks",  # the shop's page of a test is on the same machine
 ]
-MEANT = ("404 (Not Found)", "400 (Bad Request)", "503 (Service Unavailable)")
+MEANT = ("404 (Not Found)", "400 (Bad Request)", "503 (Service Unavailable)", "403 (Forbidden)")
 """How a browser tells of an answer that says what is wrong."""
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"

@@ -34,27 +34,51 @@ def digest_of(secret: str) -> bytes:
 class Lock:
     """What opens a listener: the `token`, if there is one, and `keys`. Where it is not `closed` anyone may come."""
 
-    token: str = ""
+    token: str = field(default="", repr=False)
     keys: KeyRing | None = None
     closed: bool = True
     rates: RequestRates = field(default_factory=RequestRates)
+
+    async def holder(self, sent: bytes, scope: Scope) -> Caller | Response | str:
+        """Return who holds a token or a key; or the answer to whoever asks too often, or what is wrong.
+
+        A comparison takes the same time wherever the first difference is. Whoever guesses does not make the
+        database look for each guess.
+        """
+        digest = hashlib.sha256(self.token.encode()).digest()
+        if self.token and hmac.compare_digest(hashlib.sha256(sent).digest(), digest):
+            return TOKEN
+        key = KEY.fullmatch(sent)
+        if key is None or self.keys is None:
+            return "Invalid token"
+        number = int(key[1])
+        if not self.keys.holds(number) and (refusal := self.rates.of_guess(scope)) is not None:
+            return refusal
+        stored = await self.keys.find(number)
+        if stored is None or not hmac.compare_digest(hashlib.sha256(key[2]).digest(), stored.digest):
+            return "Invalid token"
+        if stored.state in _ENDED:
+            return _ENDED[stored.state]
+        self.keys.use(stored.id)
+        return self.rates.of_key(stored) or callers.Caller.of_key(stored)
 
 
 class Authentication:
     """Requires `Authorization: Bearer` and the token or a key, or lets anyone in where the lock is not closed.
 
-    It holds only the token's hash. A key that is sent counts also where nothing is locked.
+    A key that is sent counts also where nothing is locked.
     """
 
     def __init__(self, app: ASGIApp, lock: Lock) -> None:
         self.app = app
         self._lock = lock
-        self._digest = hashlib.sha256(lock.token.encode()).digest() if lock.token else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, in GigaWallet's words, or pass it on; a public answer needs no token."""
         if scope["type"] == "http" and scope["path"] not in middleware.OPEN_PATHS:
-            refusal = self._lock.rates.of_address(scope) or await self._objection(scope)
+            refusal = self._lock.rates.of_address(scope)
+            if refusal is None and scope["path"] not in middleware.KEYLESS_PATHS:
+                refusal = await self._objection(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
@@ -89,24 +113,4 @@ class Authentication:
             return "Authorization header required"
         if len(parts) != 2 or parts[0].lower() != b"bearer":
             return "Invalid authorization format, expected 'Bearer TOKEN'"
-        if self._digest and hmac.compare_digest(hashlib.sha256(parts[1]).digest(), self._digest):
-            return TOKEN
-        return "Invalid token" if key is None else await self._holder(key, scope)
-
-    async def _holder(self, key: re.Match[bytes], scope: Scope) -> Caller | Response | str:
-        """Return the holder of a key; the comparison takes the same time wherever the first difference is.
-
-        Whoever guesses does not make the database look for each guess.
-        """
-        keys, number = self._lock.keys, int(key[1])
-        if keys is None:
-            return "Invalid token"
-        if not keys.holds(number) and (refusal := self._lock.rates.of_guess(scope)) is not None:
-            return refusal
-        stored = await keys.find(number)
-        if stored is None or not hmac.compare_digest(hashlib.sha256(key[2]).digest(), stored.digest):
-            return "Invalid token"
-        if stored.state in _ENDED:
-            return _ENDED[stored.state]
-        keys.use(stored.id)
-        return self._lock.rates.of_key(stored) or callers.Caller.of_key(stored)
+        return await self._lock.holder(parts[1], scope)

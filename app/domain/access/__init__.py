@@ -19,6 +19,16 @@ from app.domain.access.api_keys import (
     revoke,
     usable_exists,
 )
+from app.domain.access.grants import (
+    EXCHANGE,
+    GRANT,
+    Exchange,
+    Grant,
+    KeyRequest,
+    delete_over,
+    make_link,
+    request_shown,
+)
 from app.domain.access.reach import EVERYTHING, Reach
 from app.domain.access.scopes import ADMIN, SCOPES
 
@@ -26,22 +36,30 @@ __all__ = [
     "ADMIN",
     "CREATE",
     "EVERYTHING",
+    "EXCHANGE",
+    "GRANT",
     "MOST_ACCOUNTS",
     "REVOKE",
     "SCOPES",
     "ApiKey",
+    "Exchange",
+    "Grant",
+    "KeyRequest",
     "NewKey",
     "NoSuchKey",
     "Reach",
     "by_ids",
     "create",
+    "delete_over",
     "fetch",
     "key_shown",
     "limit",
     "lock",
+    "make_link",
     "note_uses",
     "page",
     "rename",
+    "request_shown",
     "revoke",
     "usable_exists",
 ]

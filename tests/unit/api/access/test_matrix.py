@@ -15,7 +15,8 @@ from app.domain.access import ADMIN, SCOPES, NewKey, Reach
 from tests.unit.api.conftest import client_of
 
 SECRET = "s" * 43
-OPEN = {"GET /health"}
+OPEN = {"GET /health", "GET /authorize", "POST /authorize", "POST /authorize/key"}
+"""Who asks has no key, or not yet."""
 FOR_ANY_KEY = {"GET /docs", "GET /openapi.json"}
 
 
