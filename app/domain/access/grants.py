@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
-from app.db.tables import NOW, grant_links, key_grants
+from app.db.tables import NOW, STATEMENT_NOW, grant_links, key_grants
 from app.domain.access import api_keys
 from app.domain.access.api_keys import ApiKey, NewKey
 from app.domain.access.reach import Reach
@@ -178,7 +178,7 @@ async def delete_over(db: Db) -> bool:
     """Delete grants and links that were over long ago; whether there were any."""
     deleted = 0
     for table in (key_grants, grant_links):
-        old = sa.select(table.c.digest).where(table.c.expires < NOW - REMEMBERED).limit(DELETED_AT_ONCE)
+        old = sa.select(table.c.digest).where(table.c.expires < STATEMENT_NOW - REMEMBERED).limit(DELETED_AT_ONCE)
         deleted += (await db.execute(sa.delete(table).where(table.c.digest.in_(old)))).rowcount
     return deleted > 0
 
