@@ -131,7 +131,7 @@ async def test_who_is_no_operator_grants_nothing_and_is_slowed_down(
 
     assert answers[0].status_code == 403
     assert "neither the token nor a key" in answers[0].text
-    assert answers[-1].status_code == 429
+    assert 429 in {answer.status_code for answer in answers}
     assert await count(ready, key_grants) == 0
 
 
