@@ -40,6 +40,17 @@ async def test_while_the_database_is_away_the_page_says_so_and_tries_again(
     assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", [f"/pay/{ADDRESS}", "/l/abc"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_who_presses_a_button_meanwhile_gets_that_page_too(
+    homeless_payer: httpx.AsyncClient, method: str, path: str
+) -> None:
+    answer = await homeless_payer.request(method, path, headers=BROWSER)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "Your payment is safe" in answer.text
+
+
 @pytest.mark.parametrize("path", [f"/pay/{ADDRESS}", f"/invoice/{ADDRESS}/status"])
 async def test_a_script_hears_of_it_in_json(homeless_payer: httpx.AsyncClient, path: str) -> None:
     answer = await homeless_payer.get(path)
