@@ -1,7 +1,6 @@
 """PostgreSQL's primary dies under load and its standby is promoted: the program goes on with another server."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,23 +16,32 @@ RECOVERY_SECONDS = 60
 MERCHANT_KEY = {"Idempotency-Key": "the payment that is lost"}
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    with postgres_pair.running(tmp_path / "servers") as pair:
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two servers, in sync before each test but the last."""
+    with postgres_pair.running(tmp_path_factory.mktemp("servers")) as pair:
         yield pair
 
 
-@pytest.fixture
-def program(tmp_path: Path, node_alone: Devnet, pair: Pair, said: Said) -> Iterator[Program]:
+@pytest.fixture(scope="module")
+def failed_over(
+    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, pair: Pair
+) -> Iterator[Program]:
+    """A program that knows both."""
     settings = {
         "KENNEL_DATABASE_URL": pair.url(),
         "KENNEL_WORKERS": "2",
         "KENNEL_PAY_WAIT_SECONDS": "1",
         **node_alone.settings,
     }
-    with running(Program(tmp_path / "program", node_alone.node, **settings)) as program:
-        said.by(program)
+    with running(Program(tmp_path_factory.mktemp("program"), node_alone.node, **settings)) as program:
         yield program
+
+
+@pytest.fixture
+def program(failed_over: Program, said: Said) -> Program:
+    said.by(failed_over)
+    return failed_over
 
 
 def serves(program: Program) -> bool:
@@ -73,6 +81,7 @@ def test_while_no_server_can_be_written_to_requests_are_503_and_the_program_wait
     assert {response.status_code for response in refused} == {503}
     until(lambda: serves(program), RECOVERY_SECONDS)
     assert shop.invoice("10")["id"]
+    pair.follow()
     assert "starts again" not in program.output.read_text()
 
 
