@@ -1,8 +1,7 @@
 """What guards the ledger works on another server than the one that is asked too.
 
 A distributed engine leaves a trigger out that concerns TRUNCATE and something else. It numbers transactions by server, so
-seals wait by gates (app.domain.ledger.seal_gates) and no longer by those numbers. A process of the version before shares no
-gate; its transactions end long before a seal, which is made a minute after its last entry.
+seals wait by gates (app.domain.ledger.seal_gates) and no longer by those numbers.
 """
 
 from alembic import op
