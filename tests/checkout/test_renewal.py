@@ -125,6 +125,22 @@ def test_a_payment_of_the_old_price_is_shown_where_the_new_one_waits(moon: MoonS
     look(page, "renewal-paid-late")
 
 
+def test_an_order_that_the_shop_cancels_takes_no_payment_at_its_new_price(
+    moon: MoonShop, open_page: Open
+) -> None:
+    invoice = invoice_in_money(moon)
+    moon.end(invoice)
+    page = open_page(moon.url(invoice), PHONE)
+    page.locator("#again").click()
+    shows(page, "unpaid")
+
+    moon.program.admin.post(f"/account/moon/invoice/{invoice['id']}/cancel").raise_for_status()
+
+    shows(page, "cancelled")
+    look(page, "renewal-cancelled")
+    assert page.locator(".code, #wallet, #again").count() == 0
+
+
 def test_without_a_fresh_rate_the_page_says_so_and_keeps_its_button(moon: MoonShop, open_page: Open) -> None:
     invoice = invoice_in_money(moon)
     moon.end(invoice)

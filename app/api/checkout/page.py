@@ -87,11 +87,11 @@ async def subject_of(context: AppContext, invoice_id: str, token: str) -> Subjec
         account = await accounts.fetch(db, invoice.owner.foreign_id)
         payments = await invoices.payments_of(db, invoice)
         ended = await sightings.last_end(db, invoice)
-        current = await invoices.current(db, invoice, context.network)
+        order = await invoices.order_of(db, invoice, context.network)
     known = token if invoice_links.has_token(invoice, token) else ""
     connect = invoice_links.connect_parameters(context, invoice, known)
     opened = context.open_items or bool(known)
-    return Subject(invoice, account, payments, ended, opened, connect, current)
+    return Subject(invoice, account, payments, ended, opened, connect, order)
 
 
 def html(template: str, shown: PayView | LinkView, visit: Visit, branding: Branding) -> str:

@@ -1,6 +1,6 @@
 """What a payer is shown of an invoice: one screen for each state, and what is said besides."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +30,7 @@ GONE_WELL: Final = frozenset({"seen", "confirming", "paid"})
 """The screens after which the payer goes on to the shop's `return_url`; after others to its `cancel_url`."""
 UNPAID_IN_TIME: Final = frozenset({"over", "expired"})
 """The screens after which a payer may begin again: where a pay link made the invoice, or its price is renewed."""
+CANCELLED: Final = Screen("cancelled", abnormal=True, waits=False, names_amount=False)
 ELSEWHERE: Final = Screen("elsewhere", abnormal=True, waits=False, names_amount=False)
 """Money has come for another price of the same order, and nothing for this one."""
 UNKNOWN: Final = Screen("unknown", abnormal=True, waits=False, names_amount=False)
@@ -50,7 +51,7 @@ def of(invoice: Invoice, ended: str, now: datetime) -> Screen:
         return Screen("confirming", notices=notices)
     if invoice.cancelled:
         came = ("cancelled_received",) if invoice.received or invoice.seen else ()
-        return Screen("cancelled", abnormal=True, waits=False, names_amount=False, notices=came)
+        return replace(CANCELLED, notices=came)
     return _unfinished(invoice, ended, now, notices)
 
 

@@ -17,7 +17,7 @@ from app.api.checkout.catalogues import Catalogue
 from app.api.checkout.screens import Screen
 from app.domain import rates
 from app.domain.accounts import Account
-from app.domain.invoices import Invoice, InvoicePayment
+from app.domain.invoices import Invoice, InvoicePayment, Order
 from app.money import DOGE, Koinu, parse, show
 
 _FILLED_IN_THE_BROWSER: Final = {"left": Markup('<span id="clock"></span>'), "copy": "{copy}"}
@@ -27,8 +27,8 @@ class Subject(NamedTuple):
     """What was read of the database; `opened`: the visitor has the token, or needs none.
 
     `ended` says how the last payment ended that no block has: double_spent, dropped, or "" where none did.
-    `connect` ends the URI of the code: it says where wallets read the payment request. `current` is the invoice
-    that the payer goes on with, where prices of the order were renewed; else it is the invoice.
+    `connect` ends the URI of the code: it says where wallets read the payment request. `order` has also
+    the invoices with the first and the current price, where that was renewed.
     """
 
     invoice: Invoice
@@ -37,7 +37,7 @@ class Subject(NamedTuple):
     ended: str
     opened: bool
     connect: str
-    current: Invoice
+    order: Order
 
 
 class Shop(NamedTuple):
@@ -177,17 +177,19 @@ def of(subject: Subject, catalogue: Catalogue, branding: Branding, now: datetime
         money=money,
         again=f"../l/{invoice.link}" if invoice.link and screen.name in screens.UNPAID_IN_TIME else "",
         renewable=screen.name in screens.UNPAID_IN_TIME and invoice.is_renewable(now),
-        elsewhere=subject.current.address if screen is screens.ELSEWHERE else "",
+        elsewhere=subject.order.current.address if screen is screens.ELSEWHERE else "",
         fault=fault,
     )
 
 
 def screen_of(subject: Subject, now: datetime) -> Screen:
-    """Return the screen of the invoice, or what leads to the payment of another price of its order."""
-    invoice, current = subject.invoice, subject.current
-    is_elsewhere = current.has_money and current.address != invoice.address and not invoice.has_money
-    if is_elsewhere and not invoice.cancelled:
-        return screens.ELSEWHERE
+    """Return the screen of the invoice; where nothing has come for it, what became of its order goes before."""
+    invoice, (first, current) = subject.invoice, subject.order
+    if not invoice.has_money and not invoice.cancelled:
+        if current.has_money and current.address != invoice.address:
+            return screens.ELSEWHERE
+        if first.cancelled:
+            return screens.CANCELLED
     return screens.of(invoice, subject.ended, now)
 
 

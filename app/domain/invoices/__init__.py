@@ -27,6 +27,14 @@ from app.domain.invoices.receipts import (
     write,
 )
 from app.domain.invoices.refunds import REFUND_TO_ACCOUNT, REFUND_TO_ADDRESS, Refund
-from app.domain.invoices.renewal import RENEW, NotRenewable, RenewOrder, current, invoice_renewed, renew
+from app.domain.invoices.renewal import (
+    RENEW,
+    NotRenewable,
+    Order,
+    RenewOrder,
+    invoice_renewed,
+    order_of,
+    renew,
+)
 from app.domain.invoices.showing import invoice_created, invoice_shown
 from app.domain.invoices.status import STATUS, InvoicePayment, InvoiceStatus, payments_of, statuses

@@ -47,8 +47,8 @@ class RenewOrder:
     foreign_id: str = ""
 
 
-class _Order(NamedTuple):
-    """An order by the shop as invoices have it: the first, and the one that its payer goes on with."""
+class Order(NamedTuple):
+    """An order of the shop: its first invoice, and the `current` one, with which its payer goes on."""
 
     first: Invoice
     current: Invoice
@@ -84,12 +84,12 @@ async def renew(db: Db, orders: Sequence[RenewOrder], installation: Installation
 RENEW: Final = Command("invoice", renew, load, lambda invoice: invoice.address)
 
 
-async def current(db: Db, invoice: Invoice, network: Network) -> Invoice:
-    """Return the invoice that its payer goes on with: the one with money, else the last one; most often itself."""
+async def order_of(db: Db, invoice: Invoice, network: Network) -> Order:
+    """Return the order of an invoice; while no price was renewed, the invoice is both its first and its current."""
     if invoice.renews is None and invoice.renewed_by is None:
-        return invoice
+        return Order(invoice, invoice)
     first = invoice.renews or invoice.address
-    return (await _orders(db, {first}, network))[first].current
+    return (await _orders(db, {first}, network))[first]
 
 
 # Of each first invoice the one of those which renew it to which money has come, else the last one.
@@ -104,7 +104,7 @@ _LAST: Final = sa.text("""
 """).bindparams(sa.bindparam("firsts", type_=bulk.TEXTS))
 
 
-async def _orders(db: Db, firsts: set[str], network: Network) -> dict[str, _Order]:
+async def _orders(db: Db, firsts: set[str], network: Network) -> dict[str, Order]:
     """Read them once the first invoices are locked: who makes another one holds the same lock."""
     last = {
         row["first"]: row["address"]
@@ -112,7 +112,7 @@ async def _orders(db: Db, firsts: set[str], network: Network) -> dict[str, _Orde
     }
     known = await by_addresses(db, sorted(firsts | set(last.values())), network)
     return {
-        first: _Order(known[first], _with_money_first(known[first], known[last.get(first, first)]))
+        first: Order(known[first], _with_money_first(known[first], known[last.get(first, first)]))
         for first in firsts
     }
 
@@ -121,7 +121,7 @@ def _with_money_first(first: Invoice, last: Invoice) -> Invoice:
     return first if first.has_money and not last.has_money else last
 
 
-def _decide(order: RenewOrder, known: _Order | None, now: datetime) -> Invoice | _Over | Refusal:
+def _decide(order: RenewOrder, known: Order | None, now: datetime) -> Invoice | _Over | Refusal:
     """Return the invoice that the payer goes on with, or that there is to be a new one."""
     if known is None:
         return no_such(order.address)

@@ -244,6 +244,7 @@ async def test_a_shop_that_has_ended_the_order_cancels_it_and_no_price_is_renewe
     await end(kennel)
     second = await pressed(payer, made["id"])
     await shop.post(f"/account/shop/invoice/{made['id']}/cancel")
+    pages = [(await payer.get(f"/pay/{address}")).text for address in (made["id"], second)]
     await end(kennel)
 
     statuses = [
@@ -252,6 +253,7 @@ async def test_a_shop_that_has_ended_the_order_cancels_it_and_no_price_is_renewe
     ]
 
     assert statuses == [409, 409]
+    assert all("This order is cancelled" in page and "dogecoin:" not in page for page in pages)
     assert await pressed(payer, second) == second
     assert await number(shop) == 2
 
