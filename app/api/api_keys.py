@@ -103,7 +103,7 @@ class KeyPage(cursors.Page[KeyView]):
 KeyBody = Annotated[WantedKey, request_body.of(WantedKey)]
 
 
-@router.post("/keys", response_model=SecretKeyView, summary="Make an API key")
+@router.post("/keys", response_model=SecretKeyView | KeyView, summary="Make an API key")
 async def create_key(body: KeyBody, key: idempotency_keys.Key, commits: Commits, action: Acting) -> Response:
     """The secret is shown here and never again: whoever loses it makes another key."""
     secret = secrets.token_urlsafe(32)

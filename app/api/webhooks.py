@@ -197,7 +197,7 @@ ChangeBody = Annotated[ChangedWebhook, request_body.of(ChangedWebhook)]
 RotationBody = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 
-@router.post("/webhooks", response_model=SecretWebhookView, summary="Make a webhook endpoint")
+@router.post("/webhooks", response_model=SecretWebhookView | WebhookView, summary="Make a webhook endpoint")
 async def create_webhook(
     body: WebhookBody, key: idempotency_keys.Key, commits: Commits, within: Within, action: Acting
 ) -> Response:
@@ -246,7 +246,7 @@ async def delete_webhook(webhook_id: WebhookId, context: Context, within: Within
 
 @router.post(
     "/webhooks/{webhook_id}/rotate",
-    response_model=SecretWebhookView,
+    response_model=SecretWebhookView | WebhookView,
     summary="Give a webhook endpoint a new secret",
 )
 async def rotate_webhook(

@@ -163,6 +163,19 @@ async def test_an_endpoint_is_changed_field_by_field(shop: httpx.AsyncClient) ->
     assert (await shop.get("/webhooks/1")).json() == made
 
 
+@pytest.mark.parametrize("path", ["/webhooks", "/webhooks/{webhook_id}/rotate", "/keys"])
+async def test_an_answer_that_tells_no_secret_again_is_described_too(
+    shop: httpx.AsyncClient, path: str
+) -> None:
+    described = (await shop.get("/openapi.json")).json()
+
+    content = described["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]
+    names = [form["$ref"].rpartition("/")[2] for form in content["schema"]["anyOf"]]
+    told = ["secret" in described["components"]["schemas"][name]["required"] for name in names]
+
+    assert told == [True, False]
+
+
 async def test_a_rotation_keeps_the_secret_before_for_a_while(
     shop: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
