@@ -178,7 +178,11 @@ async def delete_over(db: Db) -> bool:
     """Delete grants and links that were over long ago; whether there were any."""
     deleted = 0
     for table in (key_grants, grant_links):
-        old = sa.select(table.c.digest).where(table.c.expires < STATEMENT_NOW - REMEMBERED).limit(DELETED_AT_ONCE)
+        old = (
+            sa.select(table.c.digest)
+            .where(table.c.expires < STATEMENT_NOW - REMEMBERED)
+            .limit(DELETED_AT_ONCE)
+        )
         deleted += (await db.execute(sa.delete(table).where(table.c.digest.in_(old)))).rowcount
     return deleted > 0
 
@@ -223,7 +227,7 @@ GRANT: Final = Command(
     lambda grant: grant.digest.hex(),
     audited=Audited(lambda grant: request_shown(grant.request), lambda grant: grant.request.name, _before),
 )
-EXCHANGE: Final = Command(
+EXCHANGE: Final[Command[Exchange, ApiKey]] = Command(
     "key-exchange",
     plain(_exchange_all),
     plain(api_keys.by_ids),
