@@ -1,17 +1,40 @@
 """What commands change is in the audit log, with the user of the system who ran them."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typer.main import get_command
 
+from app.__main__ import with_all
 from app.cli import keys, maintenance, operator
 from app.cli.maintenance import CannotBeDone
 from app.db.tables import audit_log
 from app.domain.access import NewKey
 from app.domain.dogecoin import REGTEST
 from tests import chain_harness, scenario
+
+LOGGED = {
+    "cold return", "consolidate", "cover", "key create", "key revoke", "recover", "rename", "rescan", "restored", "resume",
+}  # fmt: skip
+"""Commands that change what is in the database; each logs it."""
+NOT_LOGGED = {
+    "audit", "backup", "demo", "devnet", "export", "key list", "migrate", "report", "restore", "seed show", "serve", "verify",
+}  # fmt: skip
+"""What reads, runs Kennel, or makes a database: `kennel restored` follows a restore, and is logged."""
+
+
+def names(group: Any, before: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        nested = names(command, f"{name} ") if hasattr(command, "commands") else (f"{before}{name}",)
+        yield from nested
+
+
+def test_of_every_command_it_is_known_whether_it_is_logged() -> None:
+    assert set(names(get_command(with_all()))) == LOGGED | NOT_LOGGED
 
 
 async def rows(engine: AsyncEngine) -> list[tuple[str, ...]]:

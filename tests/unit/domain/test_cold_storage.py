@@ -24,6 +24,7 @@ from app.money import COIN, parse
 from tests import chain_harness, scenario
 from tests.chain_harness import NOWHERE, ChainHarness
 from tests.scenario import accepted, doge, event_messages
+from tests.walk.program import Killed, KillSwitch
 
 XPUB = Keyring(REGTEST, "zoo " * 11 + "wrong").account_xpubs(0, 1)[0].xpub
 """Of a wallet that is elsewhere."""
@@ -166,6 +167,31 @@ async def test_of_many_that_look_at_once_one_sends_and_then_nobody_until_it_has_
     made = [outcome for outcome in outcomes if isinstance(outcome, Payment)]
     assert (len(made), under_way) == (1, None)
     assert isinstance(next_one, Payment)
+
+
+async def test_a_kill_at_any_statement_leaves_the_whole_payment_or_nothing(harness: ChainHarness) -> None:
+    on = await terms(harness, to=XPUB)
+    switch = KillSwitch(harness.engine)
+    kills = 0
+
+    while True:
+        switch.remaining = kills
+        try:
+            outcome = await sweep(harness, on)
+        except Killed:
+            kills += 1
+            switch.remaining = None
+            assert (await stored(harness), (await harness.balance("platform")).outgoing) == (0, 0)
+        else:
+            break
+    switch.remaining = None
+    await harness.send()
+    await harness.mine(2)
+
+    assert kills > 10
+    assert isinstance(outcome, Payment)
+    assert outcome.outputs[0].script == dogecoin.script_at(XPUB, dogecoin.RECEIVE, 0)
+    assert await stored(harness) == outcome.amount
 
 
 @pytest.mark.parametrize("column", ["payments_paused", "reorg_top", "rescan_height"])
