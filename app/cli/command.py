@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
@@ -20,6 +21,7 @@ from app.config import sources
 from app.config.settings import Settings
 from app.config.values import SettingsError
 from app.configured_node import NoNode
+from app.db import is_outage
 from app.db.database import Database, DatabaseUnavailable
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin
@@ -86,6 +88,11 @@ def errors_in_one_sentence() -> Iterator[None]:
         while isinstance(first, ExceptionGroup):
             first = first.exceptions[0]
         sys.exit(f"kennel: {first}")
+    except (DBAPIError, ConnectionError) as error:
+        if not is_outage(error):
+            raise
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
+        sys.exit(f"kennel: The database went away meanwhile: {reason}. Start it again.")
 
 
 async def on_database(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

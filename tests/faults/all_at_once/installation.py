@@ -20,7 +20,8 @@ from tests.postgres_pair import Pair
 
 INSTANCES: Final = 3
 ANSWER_SECONDS: Final = 5
-UP_SECONDS: Final = 120
+UP_SECONDS: Final = 240
+"""While it starts its database may die again, and again."""
 
 
 class Instance(Program):
