@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
-from app.db.tables import NOW, STATEMENT_NOW, grant_links, key_grants
+from app.db.tables import STATEMENT_NOW, grant_links, key_grants
 from app.domain.access import api_keys
 from app.domain.access.api_keys import ApiKey, NewKey
 from app.domain.access.reach import Reach
@@ -114,7 +114,7 @@ class Exchange:
 
 async def make_link(db: Db, digest: bytes, request: KeyRequest) -> None:
     """Let whoever has the link grant this request, once and soon."""
-    values = {"digest": digest, "request": request.fingerprint, "expires": NOW + LINK_LASTS}
+    values = {"digest": digest, "request": request.fingerprint, "expires": STATEMENT_NOW + LINK_LASTS}
     await db.execute(sa.insert(grant_links).values(values))
 
 
@@ -136,7 +136,7 @@ async def _may_use(db: Db, link: bytes, order: Grant) -> bool:
     usable = sa.select(grant_links.c.digest).where(
         grant_links.c.digest == link,
         grant_links.c.request == order.request.fingerprint,
-        grant_links.c.expires > NOW,
+        grant_links.c.expires > STATEMENT_NOW,
         sa.or_(grant_links.c.grant_digest.is_(None), grant_links.c.grant_digest == order.digest),
     )
     return await db.scalar(usable.with_for_update(key_share=True)) is not None
@@ -153,7 +153,7 @@ def _row(order: Grant) -> dict[str, object]:
         "redirect_uri": request.redirect_uri,
         "challenge": request.challenge,
         "granted_by": order.granted_by,
-        "expires": NOW + CODE_LASTS,
+        "expires": STATEMENT_NOW + CODE_LASTS,
     }
 
 
@@ -234,7 +234,7 @@ EXCHANGE: Final[Command[Exchange, ApiKey]] = Command(
     lambda key: str(key.id),
     audited=Audited(api_keys.key_shown, lambda key: str(key.id)),
 )
-_OF_CODE: Final = sa.select(key_grants, (key_grants.c.expires <= NOW).label("over")).where(
+_OF_CODE: Final = sa.select(key_grants, (key_grants.c.expires <= STATEMENT_NOW).label("over")).where(
     key_grants.c.digest == sa.bindparam("digest", type_=sa.LargeBinary)
 )
 
