@@ -32,7 +32,8 @@ def upgrade() -> None:
     )
     for name, columns in INDEXES.items():
         op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
-    op.execute(
-        "CREATE OR REPLACE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-    )
+    for name, what in (("append_only", "UPDATE OR DELETE"), ("never_emptied", "TRUNCATE")):
+        op.execute(
+            f"CREATE OR REPLACE TRIGGER audit_log_{name} BEFORE {what} ON audit_log "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )

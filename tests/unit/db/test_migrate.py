@@ -32,6 +32,7 @@ CATALOGUE = (
 GUARDED = {
     "entries": "entries_append_only, entries_never_emptied",
     "postings": "postings_append_only, postings_never_emptied",
+    "audit_log": "audit_log_append_only, audit_log_never_emptied",
     "invoices": "invoices_fixed",
     "holds": "holds_fixed",
     "escrows": "escrows_fixed",
