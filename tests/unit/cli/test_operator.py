@@ -18,7 +18,7 @@ from app.domain.dogecoin import REGTEST
 from tests import chain_harness, scenario
 
 LOGGED = {
-    "cold return", "consolidate", "cover", "key create", "key revoke", "recover", "rename", "rescan", "restored", "resume",
+    "cold return", "consolidate", "cover", "key authorize", "key create", "key revoke", "recover", "rename", "rescan", "restored", "resume",
 }  # fmt: skip
 """Commands that change what is in the database; each logs it."""
 NOT_LOGGED = {
