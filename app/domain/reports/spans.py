@@ -12,8 +12,8 @@ from app.domain import ledger
 from app.domain.ledger import BalanceTime
 from app.domain.reports.selection import Selection
 
-ACCOUNTS: Final = 50
-"""Accounts that are looked at together."""
+ACCOUNTS: Final = 200
+"""Accounts that are looked at together: with fewer, a report of many accounts waits mostly for statements."""
 BEHIND_ASSETS: Final = "~"
 """Is behind the code of every asset."""
 

@@ -17,7 +17,9 @@ from app.api.reports import order, reading
 from app.api.reports.order import Filters
 from app.api.reports.reading import ReportOrder
 from app.db.tables import TREASURY
-from app.domain import ledger, rates
+from app.domain import accounts, ledger, rates
+from app.domain.accounts import AccountOrder
+from app.domain.dogecoin import REGTEST
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.rates import Rate
 from app.domain.reports import REPORTS, Grouping
@@ -267,8 +269,11 @@ async def test_what_cannot_be_reported_is_refused_by_name(
 async def test_more_accounts_and_postings_than_a_portion_are_read_portion_by_portion(
     admin: httpx.AsyncClient, ready: AsyncEngine
 ) -> None:
-    await scenario.make_ready(ready, 120, first=15)
-    numbers = await funding.fund(ready, {f"many-{n:03}": 0 for n in range(120)}, GOLD)
+    await scenario.make_ready(ready, 205, first=15)
+    await funding.fund(ready, {}, GOLD)
+    async with ready.begin() as db:
+        opened = await accounts.put(db, [AccountOrder(f"many-{n:03}", {}) for n in range(205)], REGTEST)
+    numbers = {account.foreign_id: account.id for account in map(scenario.accepted, opened)}
     many = [topup(numbers["many-007"], str(n), 1) for n in range(2_300)]
     async with ready.begin() as db:
         await ledger.post(db, [*many, *(topup(number, f"few {number}", 2) for number in numbers.values())])
@@ -277,7 +282,7 @@ async def test_more_accounts_and_postings_than_a_portion_are_read_portion_by_por
     asked = await _asked(ready, "balances")
     held = [ready.sync_engine.pool.checkedout() async for _ in reading.rows(ready.connect, asked)]  # type: ignore[attr-defined]
 
-    assert len(listed) == 120
+    assert len(listed) == 205
     assert {row["foreign_id"]: row["credit"] for row in listed}["many-007"] == "23.02"
     assert len(held) > 4
     assert set(held) == {0}
