@@ -22,7 +22,7 @@ otel: install
 	@$(PIP) install --quiet --require-hashes -r requirements-otel.lock
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(PART)
@@ -45,10 +45,10 @@ soak-fuzz: $(VENV)/dev
 	SOAK_COUNT=$(or $(COUNT),1000000) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/fuzz
 
 check: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 quick: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/test_house_rules.py
+	$(BIN)/python -m pytest -n 3 --dist loadfile tests/unit tests/test_house_rules.py
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check $(CODE)
