@@ -14,6 +14,7 @@ BASE58 = "1-9A-HJ-NP-Za-km-z"
 PATTERNS = {
     "an extended private key": re.compile(rf"\b(?:xprv|tprv|dgpv)[{BASE58}]{{50,}}"),
     "a bearer token": re.compile(r"(?i)\bbearer [a-z0-9._~+/-]{8,}"),
+    "an API key": re.compile(r"\bkennel_[0-9]+_[A-Za-z0-9_-]{30,}"),
     "a secret of a webhook": re.compile(r"\bwhs(?:ec|k)_[A-Za-z0-9+/=]{16,}"),
     "a URL with a password": re.compile(r"://[^/\s:@]*:(?!\*+@|password@host)[^@\s/]+@"),  # not the example
     "a private key in PEM": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),

@@ -17,6 +17,7 @@ PUBLIC = dogecoin.to_address(dogecoin.MAIN, dogecoin.p2pkh(bytes(20)))
         (f"cannot sign with {KEY}", "a private key"),
         ("tprv" + "8" * 107, "an extended private key"),
         ("Authorization: Bearer such-token", "a bearer token"),
+        ("asked with kennel_7_" + "k3-_" * 11, "an API key"),
         ("signed with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a secret of a webhook"),
         ("cannot reach postgresql://kennel:hunter2@db/kennel", "a URL with a password"),
         ("-----BEGIN EC PRIVATE KEY-----", "a private key in PEM"),
