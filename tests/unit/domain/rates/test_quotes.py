@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 import sqlalchemy as sa
@@ -134,11 +135,10 @@ QUOTES = st.builds(
 
 @given(QUOTES, st.integers(1, 10**12))
 def test_a_payee_never_gets_less_than_the_price_and_at_most_a_koinu_more(quote: Quote, price: int) -> None:
-    koinu = quote.price(price)
-    unit = 10 ** (8 - DECIMALS[quote.currency])
+    koinu, rate = quote.price(price), Fraction(quote.rate)  # exact: a Decimal keeps 28 digits
+    wanted = price * 10 ** (8 - DECIMALS[quote.currency])
 
-    assert koinu * quote.rate >= Decimal(price) * unit
-    assert (koinu - 1) * quote.rate < Decimal(price) * unit
+    assert (koinu - 1) * rate < wanted <= koinu * rate
 
 
 def test_what_an_amount_was_worth_is_rounded_to_the_nearest() -> None:
