@@ -20,6 +20,7 @@ from tests.postgres_pair import Pair
 
 INSTANCES: Final = 3
 ANSWER_SECONDS: Final = 5
+STARTED: Final = b"Kennel runs"
 UP_SECONDS: Final = 240
 """While it starts its database may die again, and again."""
 
@@ -28,6 +29,7 @@ class Instance(Program):
     """`kennel serve` with two workers. It is started again until it answers, as systemd or Kubernetes would."""
 
     def __init__(self, home: Path, node: Devnet, **settings: str) -> None:
+        self._said_before = 0
         super().__init__(home, node.node, KENNEL_WORKERS="2", KENNEL_PAY_WAIT_SECONDS="1", **settings)
         self.admin.timeout = self.public.timeout = httpx.Timeout(ANSWER_SECONDS)
 
@@ -35,6 +37,10 @@ class Instance(Program):
         """Start it, however often it ends because its database is away."""
         until(self._answers, UP_SECONDS)
         return self
+
+    def spawn(self) -> None:
+        self._said_before = self.output.stat().st_size if self.output.exists() else 0
+        super().spawn()
 
     @property
     def processes(self) -> list[int]:
@@ -56,6 +62,10 @@ class Instance(Program):
     def _answers(self) -> bool:
         if not self.runs:
             self.spawn()
+        if (
+            STARTED not in self.output.read_bytes()[self._said_before :]
+        ):  # one process of several may answer before
+            return False
         return all(client.get("/health").status_code == 200 for client in (self.admin, self.public))
 
 
