@@ -6,24 +6,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain import block_reader, header, reorgs
+from app.chain import beginning, block_reader, header, reorgs
 from app.chain.batch_size import BatchSize
 from app.chain.node import ChainState, Node
 from app.db import Db, reads
-from app.domain import blocks
-from app.domain.blocks import Block, Header, Rules, Tip, TipMoved
+from app.domain import accounts, blocks
+from app.domain.blocks import Block, Rules, Tip, TipMoved
 from app.domain.dogecoin import Network
 from app.runtime.lease import Lease
 
 _log = logging.getLogger(__name__)
-
-ANCHORS: Final = 100
-"""Headers stored from before a new installation's start, so that it can follow a reorg at once."""
 
 
 class WrongChain(Exception):
@@ -104,20 +100,23 @@ class Follower:
             self._chain_checked = True
 
     async def _start(self, best: ChainState) -> bool:
-        """Begin at the tip of a node that has caught up. On regtest every node has."""
+        """Begin at the tip of a node that has caught up. On regtest every node has.
+
+        Addresses may have been given out before, and paid in blocks up to the tip. The accounts are read after
+        the tip: what is opened later is paid in later blocks.
+        """
         if best.initial_block_download and self._rules.network.name != "regtest":
             return False
-        first = max(0, best.height - ANCHORS + 1)
-        recent = await block_reader.fetch(self._node, first, best.height - first + 1)
-        if not recent or recent[-1].hash != best.hash:
+        headers = await beginning.anchors(self._node, best)
+        async with self._reads.connect() as db:
+            opened = await accounts.first_opened(db)
+        if not headers:
             return False
-        chainwork = best.chainwork - sum(block.work for block in recent)
-        headers = []
-        for block in recent:
-            chainwork += block.work
-            headers.append(Header(block.height, block.hash, block.previous, block.time, chainwork))
+        missed = best.height + 1
+        if opened is not None:
+            missed = await beginning.first_since(self._node, best, opened)
         async with self._engine.begin() as db:
-            return await blocks.start(db, headers)
+            return await blocks.start(db, headers, missed)
 
     async def _follow(self, tip: Tip, best: ChainState) -> bool:
         """Compare the chains at the lower of the two heights, and move the tip by what that says."""

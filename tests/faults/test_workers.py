@@ -47,7 +47,6 @@ def is_ready(program: Program) -> bool:
 
 def test_whichever_process_is_killed_starts_again_and_what_was_answered_is_there(program: Program) -> None:
     until(lambda: is_ready(program))
-    program.keep_up()  # before its first block a ledger does not know where it begins
     loops, *workers = processes(program)
     shop = Shop(program, "killed workers").open()
 

@@ -12,6 +12,7 @@ from app.domain.accounts.account import (
     batching,
     by_names,
     fetch,
+    first_opened,
     keep_open,
     key_of,
     load,

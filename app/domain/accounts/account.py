@@ -85,6 +85,12 @@ async def fetch_many(db: ReadDb, foreign_ids: Sequence[str]) -> list[Account | R
     return [accounts_by_name.get(name) or no_such(name) for name in foreign_ids]
 
 
+async def first_opened(db: Db) -> datetime | None:
+    """Return when the first account was opened; None while there is none."""
+    opened: datetime | None = await db.scalar(sa.select(sa.func.min(accounts.c.created)))
+    return opened
+
+
 FETCH: Final = Query("account", plain(fetch_many))
 """An account, by its foreign_id."""
 

@@ -89,13 +89,21 @@ async def hashes(db: Db, first: int, last: int) -> dict[int, bytes]:
     return {row.height: bytes(row.hash) for row in await db.execute(query)}
 
 
-async def start(db: Db, headers: Sequence[Header]) -> bool:
+async def start(db: Db, headers: Sequence[Header], missed: int | None = None) -> bool:
     """Begin at the last of `headers`, or return False if another has begun.
 
-    With the headers before it, the first reorgs can be followed.
+    With the headers before it, the first reorgs can be followed. Blocks from the height `missed` on may have paid
+    us before: they are read too.
     """
     last = headers[-1]
-    values = {"id": 1, "height": last.height, "hash": last.hash, "start_height": last.height}
+    again = missed if missed is not None and missed <= last.height else None
+    values = {
+        "id": 1,
+        "height": last.height,
+        "hash": last.hash,
+        "start_height": last.height,
+        "rescan_height": again,
+    }
     begun = insert(chain_state).values(values).on_conflict_do_nothing()
     if (await db.execute(begun.returning(chain_state.c.id))).first() is None:
         return False

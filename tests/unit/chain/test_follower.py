@@ -1,6 +1,7 @@
 """The follower on a real chain: our own devnet, its RPC, and a real database."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -15,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import audit
 from app.chain import header
 from app.chain.batch_size import BATCH
+from app.chain.beginning import ANCHORS
 from app.chain.block_reader import UnreadableBlock
-from app.chain.follower import ANCHORS, Follower, WrongChain
+from app.chain.follower import Follower, WrongChain
 from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
 from app.db.engine import open_engine
@@ -497,9 +499,35 @@ async def test_a_batch_that_the_database_does_not_finish_is_tried_in_parts_which
     assert await received(net.engine) == (3 * BATCH, 0)
 
 
+async def test_what_was_paid_after_the_first_account_was_opened_and_before_the_ledger_began_is_found(
+    net: Net, shop: str
+) -> None:
+    await net.call("setmocktime", int(time.time()) - 86_400)
+    await net.mine(BATCH, shop)
+    await net.call("setmocktime", 0)
+    await net.mine(3, shop)
+    follower = net.follower()
+
+    await settle(follower)
+
+    assert await received(net.engine) == (3, 0)
+    assert await net.at_the_nodes_tip()
+    assert (await net.tip()).rescan_height is None
+
+
+async def test_a_ledger_without_accounts_reads_no_block_of_before(net: Net) -> None:
+    await net.mine(BATCH)
+
+    await net.follower().step()
+
+    assert (await net.tip()).rescan_height is None
+
+
 async def test_a_rescan_finds_what_was_paid_before_the_start_and_nothing_twice(net: Net, shop: str) -> None:
+    await net.call("setmocktime", int(time.time()) - 86_400)
     await net.mine(2, shop)
     await net.mine(BATCH)
+    await net.call("setmocktime", 0)
     follower = net.follower()
     await settle(follower)
     await net.mine(3, shop)
