@@ -11,16 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from app.db import Db, bulk
 from app.db.tables import blocks, chain_state
 from app.domain import ledger, outbox, rates
-from app.domain.audit_log import Audited, Shown
 from app.domain.blocks import block_events, block_rows, debts, double_spend_watch, reserves
 from app.domain.blocks.block_effects import Block, BlockEffects
 from app.domain.blocks.reserves import ReserveChange
-from app.domain.commands import Command, plain
 from app.domain.dogecoin import Network
-from app.domain.installation import Installation
 from app.domain.ledger import Pending, Posted
 from app.domain.payments import pause
-from app.domain.refusals import Invalid, Refusal
 
 _YIELD: Final = 0
 """A sleep of no length lets the event loop run other tasks: they wait for one block, not for the batch."""
@@ -153,54 +149,13 @@ class BeforeTheStart(Exception):
         return (self.__doc__ or "").format(*self.args)
 
 
-class Rescan(NamedTuple):
-    """Blocks to be read again, from a height on. `lowest` is the lowest height whose block the node has."""
+async def read_again(db: Db, height: int, lowest: int) -> None:
+    """Have the follower read the blocks from `height` on again, unless it reads from a lower one already.
 
-    height: int
-    lowest: int = 0
-
-
-class Deleted(Invalid):
-    """The node is pruned and has blocks from {lowest} on only:
-
-    from {height} on needs a node with all of them.
-    """  # noqa: D400, D415  one sentence
-
-    field = "blockheight"
-
-
-async def _rescan_from_all(db: Db, rescans: Sequence[Rescan]) -> list[int | Refusal]:
-    """Note each rescan; the deepest one counts."""
-    return [await rescan_from(db, *rescan) for rescan in rescans]
-
-
-async def _heights(_: Db, ids: Sequence[str]) -> dict[str, int]:
-    return {text: int(text) for text in ids}
-
-
-async def _before(db: Db, rescans: Sequence[Rescan], _: Installation) -> list[Shown | None]:
-    height = await db.scalar(sa.select(chain_state.c.rescan_height).with_for_update(key_share=True))
-    return [{"rescan_height": height} for _ in rescans]
-
-
-_AUDITED: Final = Audited(lambda height: {"rescan_height": height}, str, _before)
-RESCAN: Final = Command("rescan", plain(_rescan_from_all), plain(_heights), str, audited=_AUDITED)
-
-
-async def rescan_from(db: Db, height: int, lowest: int = 0) -> int | Refusal:
-    """Have the follower read the blocks from `height` on again and book missed deposits.
-
-    A rescan that needs blocks below `lowest`, which the node does not have, can never end: it is replaced.
+    What needs blocks below `lowest` is given up.
     """
-    tip_height = (await db.execute(sa.select(chain_state.c.height).with_for_update(key_share=True))).scalar()
-    if height < 0 or tip_height is None or height > tip_height:
-        upto = "no block yet" if tip_height is None else f"block {tip_height}"
-        return Invalid(reason=f"The height is from 0 to the tip, which is {upto}.", field="blockheight")
-    if height < lowest:
-        return Deleted(lowest=lowest, height=height)
     going_on = sa.case((chain_state.c.rescan_height >= lowest, chain_state.c.rescan_height), else_=height)
     await db.execute(sa.update(chain_state).values(rescan_height=sa.func.least(going_on, height)))
-    return height
 
 
 async def rescan(db: Db, rules: Rules, at: Tip, read: Sequence[Block]) -> str:

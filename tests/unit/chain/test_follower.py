@@ -25,7 +25,7 @@ from app.db.engine import open_engine
 from app.db.tables import blocks as block_rows
 from app.db.tables import deposits
 from app.domain import dogecoin
-from app.domain.blocks import BeforeTheStart, connecting
+from app.domain.blocks import BeforeTheStart, connecting, rescans
 from app.domain.dogecoin import MAIN, REGTEST
 from app.runtime.lease import Lease
 from app.workers import questions
@@ -99,7 +99,7 @@ class Net:
 
     async def rescan(self, height: int) -> None:
         async with self.engine.begin() as db:
-            scenario.accepted(await connecting.rescan_from(db, height))
+            scenario.accepted(await rescans.rescan_from(db, height))
 
 
 @pytest.fixture

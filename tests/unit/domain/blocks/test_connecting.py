@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.tables import CLAWBACK, WORLD, coins, deposits, outbox
 from app.domain import ledger
-from app.domain.blocks import Block, Rules, connecting, reserves
+from app.domain.blocks import Block, Rules, connecting, rescans, reserves
 from app.domain.dogecoin import REGTEST, Outpoint
 from app.domain.ledger import Bucket, Entry, Posting
 from app.domain.payments import pause
@@ -367,7 +367,7 @@ async def test_a_rescan_books_what_was_missed_and_nothing_twice(engine: AsyncEng
     await chain.deepen(3)
     before = await balance(engine, account.id)
     async with engine.begin() as db:
-        await connecting.rescan_from(db, 1)
+        await rescans.rescan_from(db, 1)
     async with engine.begin() as db:
         at = await connecting.tip(db)
     assert at is not None
@@ -389,7 +389,7 @@ async def test_a_rescan_from_where_there_is_no_block_is_refused(engine: AsyncEng
     await chain.deepen(5)
 
     async with engine.begin() as db:
-        refused = await connecting.rescan_from(db, height)
+        refused = await rescans.rescan_from(db, height)
 
     assert isinstance(refused, Invalid)
     assert str(refused) == "The height is from 0 to the tip, which is block 5."
