@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import LOCK_NOT_AVAILABLE, RETRIED, sqlstate
+from app.db import FAILURES, LOCK_NOT_AVAILABLE, RETRIED, sqlstate
 from app.domain import commands
 from app.domain.audit_log import Action
 from app.domain.commands import Command, Result, Submitted
@@ -266,7 +266,7 @@ class GroupCommit:
                     outcomes = await commands.perform(
                         db, self.installation, command, submitted, self._wait_seconds
                     )
-            except (DBAPIError, OSError) as error:
+            except FAILURES as error:
                 if outcomes is not None and not _surely_undone(error):
                     raise _CommitBrokeOffError from error
                 if sqlstate(error) not in RETRIED or attempt == TRIES:
@@ -284,7 +284,7 @@ def _surely_undone(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         state = sqlstate(error)
         return state is not None and not state.startswith(("08", "57P"))
-    return not isinstance(error, OSError | PoolTimeout | _CommitBrokeOffError)
+    return not isinstance(error, (*FAILURES, PoolTimeout, _CommitBrokeOffError))
 
 
 def _answers(submitted: Sequence[Submitted[Any]], error: Exception) -> list[Exception]:

@@ -1,6 +1,7 @@
 """The database: its engine; beside it set-based statements (`bulk`), COPY, the tables and the migrations."""
 
 from app.db.engine import (
+    FAILURES,
     LOCK_NOT_AVAILABLE,
     QUERY_CANCELED,
     RETRIED,

@@ -38,8 +38,9 @@ async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
         await db.execute(_BEGIN)
     try:
         await driver.copy_to_table(table.name, source=memoryview(rows), columns=columns, format="text")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        if isinstance(error, TimeoutError):  # the server is silent: it would not hear of a rollback either
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        # The server is silent and would not hear of a rollback either, or the driver has not yet noticed that it is gone.
+        if isinstance(error, TimeoutError | asyncpg.InternalClientError):
             driver.terminate()
         if isinstance(error, asyncpg.InternalServerError):
             error.sqlstate = _state_by_words(str(error))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -28,8 +29,13 @@ QUERY_CANCELED: Final = "57014"
 """A statement took longer than its time limit, or an operator has cancelled it."""
 READ_ONLY: Final = "25006"
 """A write met a standby, or a server that another one has taken over from."""
-_UNREACHABLE: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
-"""The errors of the engine while the database is down or starting, or has no free connection."""
+_UNREACHABLE: Final = (OperationalError, InterfaceError, PoolTimeout, OSError, asyncpg.InternalClientError)
+"""The errors of the engine while the database is down or starting, or has no free connection.
+
+InternalClientError: the connection broke, and the driver has not yet noticed. SQLAlchemy hands it on as it is.
+"""
+FAILURES: Final = (DBAPIError, OSError, asyncpg.InternalClientError)
+"""All errors of statements and of connections."""
 _TRANSIENT: Final = frozenset({"08", "40", "53", "55", "57"})
 """Classes of SQLSTATE after which another try may succeed.
 
@@ -125,7 +131,8 @@ def readers(engine: AsyncEngine, connections: int | None = None) -> Readers:
 def _invalidate_dead(context: sa.engine.ExceptionContext) -> None:
     """Reuse no connection that was open when a server fell silent, or when it became read-only."""
     error = context.original_exception
-    if isinstance(error, TimeoutError) or sqlstate(error) == READ_ONLY:
+    broken = isinstance(error, TimeoutError | asyncpg.InternalClientError)
+    if broken or sqlstate(error) == READ_ONLY:
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
 

@@ -3,13 +3,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import group_commit
-from app.db import Db
+from app.db import Db, is_outage
 from app.db.engine import open_engine
 from app.db.tables import idempotency
 from app.db.tables import outbox as outbox_table
@@ -305,6 +306,19 @@ async def test_a_connection_that_dies_under_a_batch_is_an_error_for_all_and_noth
     assert (await journal.written(), journal.commits) == ([], 0)
     journal.after = None
     assert await journal.write("n0", "k0") == Result(Note("n0"))
+
+
+async def test_a_connection_that_broke_unnoticed_is_an_outage_for_all_and_is_not_used_again(
+    journal: Journal,
+) -> None:
+    async def breaks(_: Db) -> None:
+        raise asyncpg.InternalClientError("got result for unknown protocol state 0")
+
+    journal.after = breaks
+    done = await outcomes(*(journal.write(f"n{number}") for number in range(3)))
+
+    assert [is_outage(outcome) for outcome in done if isinstance(outcome, Exception)] == [True] * 3
+    assert journal.batches == [3]
 
 
 async def test_a_commit_of_which_nobody_knows_whether_it_went_through_is_not_done_again(
