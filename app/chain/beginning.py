@@ -39,6 +39,6 @@ async def first_since(node: Node, best: ChainState, moment: datetime) -> int:
     low, high = await block_reader.lowest_height(node), best.height + 1
     while low < high:
         middle = (low + high) // 2
-        [block] = await block_reader.fetch(node, middle, 1)
-        low, high = (middle + 1, high) if block.time < since else (low, middle)
+        read = await block_reader.fetch(node, middle, 1)  # none where the node's chain has become shorter
+        low, high = (middle + 1, high) if read and read[0].time < since else (low, middle)
     return low
