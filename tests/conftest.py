@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import run
 from app.db import migrate
 from app.db.embedded import server as postgres
 from app.db.engine import open_engine
@@ -24,11 +23,6 @@ from tests import leaks, statement_rules, statements
 TEMPLATE = f"template_kennel_{secrets.token_hex(8)}"
 SERVER_URL = "KENNEL_TEST_DATABASE_URL"
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
-
-
-def pytest_collection_finish() -> None:
-    """Look less often for garbage in circles, as the program itself does: it took a tenth of the tests' time."""
-    run.collect_less()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -496,6 +496,7 @@ LUCKY = {
         "tests/upgrade/test_beside_the_version_before.py",
         "pytest.skip",
     ): "needs the history, which continuous integration clones",
+    ("tests/faults/test_workers.py", "time.sleep"): "how long it is frozen is the test's input",
     ("tests/faults/test_renewal_kills.py", "time.sleep"): "the moment of the kill is the test's input",
     (
         "tests/unit/db/embedded/test_server.py",

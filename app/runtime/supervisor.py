@@ -23,7 +23,8 @@ STEADY_SECONDS: Final = 60.0
 """A child that has run so long has started well: after its end the pauses begin anew."""
 STOP_SECONDS: Final = 30.0
 """Longer than a child takes to end all it has begun; after that it is killed."""
-SIGNALS: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SIGNALS: Final = (signal.SIGCHLD, *STOPS)
 INTERRUPTED: Final = 130
 
 Ready = Callable[[], None]
@@ -110,8 +111,7 @@ class Supervisor:
             return
         child.start(self._clock)
         while (ready := child.says(TICK_SECONDS)) is None:
-            received = signal.sigtimedwait(SIGNALS, 0)
-            if received is not None and received.si_signo != signal.SIGCHLD:
+            if _received(0) in STOPS:
                 self._stopping = True
                 return
         if not ready:
@@ -119,8 +119,7 @@ class Supervisor:
 
     def _step(self) -> None:
         """Wait for a signal, and start whoever is due."""
-        received = signal.sigtimedwait(SIGNALS, TICK_SECONDS)
-        if received is not None and received.si_signo != signal.SIGCHLD:
+        if _received(TICK_SECONDS) in STOPS:
             self._stopping = True
             return
         self._reap()
@@ -149,10 +148,9 @@ class Supervisor:
         self._signal(children, signal.SIGTERM)
         deadline = self._clock() + STOP_SECONDS
         while self._any_left(children):
-            received = signal.sigtimedwait(SIGNALS, TICK_SECONDS)
+            received = _received(TICK_SECONDS)
             self._tend()
-            again = received is not None and received.si_signo == signal.SIGINT
-            if again or self._clock() > deadline:
+            if received == signal.SIGINT or self._clock() > deadline:
                 self._signal(children, signal.SIGKILL)
 
     def _any_left(self, children: Sequence[Child]) -> bool:
@@ -166,6 +164,16 @@ class Supervisor:
             if child.pid:
                 with suppress(ProcessLookupError):
                     os.kill(child.pid, number)
+
+
+def _received(seconds: float) -> int | None:
+    """Return which of SIGNALS has come, or None after so many seconds.
+
+    Where the process was frozen meanwhile, as by `docker pause`, and the time is over, CPython fills the answer with
+    what happens to lie in memory: it says no signal of ours.
+    """
+    received = signal.sigtimedwait(SIGNALS, seconds)
+    return received.si_signo if received is not None and received.si_signo in SIGNALS else None
 
 
 def _carry_out(run: Callable[[Ready], None], writing: int) -> int:

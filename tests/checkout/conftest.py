@@ -90,7 +90,8 @@ class MoonShop:
         until(lambda: self.shop.shown(invoice["id"])["state"] == "expired")
 
     def age(self, invoice: dict[str, Any]) -> None:
-        """Let its time be over."""
+        """Let its time be over; it is not told before the chain stands still."""
+        self.program.mine()
         self._write(_AGED, token=invoice["token"])
 
     def outdate_rates(self) -> None:

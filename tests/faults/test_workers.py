@@ -18,6 +18,8 @@ from tests.exposition import figures
 from tests.faults.conftest import Said
 
 CLIENTS = 8
+FROZEN_SECONDS = 1.5
+"""Longer than the program waits for anything."""
 GRACE_SECONDS = 10
 """How long a stop may take, beside what the machine takes."""
 
@@ -61,6 +63,20 @@ def test_whichever_process_is_killed_starts_again_and_what_was_answered_is_there
     until(lambda: shop.shown(invoice)["total_payment_confirmed"])
     assert len(set(processes(program)) - {loops, *workers}) == 2
     assert program.said().count("starts again") == 2
+
+
+def test_a_program_that_was_frozen_for_a_while_goes_on(program: Program) -> None:
+    until(lambda: is_ready(program))
+    _, *workers = processes(program)
+
+    os.kill(program.pid, signal.SIGSTOP)
+    time.sleep(FROZEN_SECONDS)
+    os.kill(program.pid, signal.SIGCONT)
+    os.kill(workers[0], signal.SIGKILL)
+
+    until(lambda: workers[0] not in processes(program) and len(processes(program)) == 3)
+    until(lambda: is_ready(program))
+    assert program.runs
 
 
 def test_one_scrape_sees_all_processes_and_the_one_that_starts_again(program: Program) -> None:
