@@ -97,7 +97,7 @@ def test_one_scrape_sees_all_processes_and_the_one_that_starts_again(program: Pr
 
     assert set(before) == set(after) == {'"loops"}', '"worker-1"}', '"worker-2"}'}
     assert after['"worker-2"}'] > before['"worker-2"}']
-    assert httpx.get(f"{address}/ready").status_code == 200
+    until(lambda: httpx.get(f"{address}/ready").is_success)
 
 
 def test_a_stop_under_load_cuts_off_nothing_that_was_answered(program: Program) -> None:
