@@ -1,5 +1,6 @@
 """The whole program as a real process, and the node that it follows, for tests that speak HTTP only."""
 
+import fcntl
 import json
 import os
 import random
@@ -7,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import httpx
 
@@ -57,14 +60,51 @@ def until_equal(read: Callable[[], Found], expected: Found, seconds: float = DEA
     assert found == expected, f"{repr(found)[:2000]} is not {repr(expected)[:2000]}"
 
 
+PORTS = Path(tempfile.gettempdir()) / "kennel-test-ports.lock"
+"""A file in which each process of tests locks one byte for each port that it was given."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, none of them such as the system gives to outgoing connections meanwhile."""
+    """Ports that nobody listens on, neither given to another process of tests nor such as outgoing connections get.
+
+    A test's program listens seconds after it was given its ports, and not while it is killed. So a port stays with the
+    process of tests that took it until that process ends.
+    """
     found: list[int] = []
     while len(found) < count:
         port = random.randrange(15_000, 32_000)  # Linux hands out 32768 and above
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found += [port] if port not in found else []
+        if reserve(port) and not _is_listened_on(port):
+            found.append(port)
     return found
+
+
+@cache
+def _ports() -> IO[bytes]:
+    """Open the file of ports once: a process that closes it anywhere loses all its locks."""
+    return os.fdopen(os.open(PORTS, os.O_CREAT | os.O_RDWR, 0o666), "r+b", buffering=0)
+
+
+_own_ports: set[int] = set()
+
+
+def reserve(port: int) -> bool:
+    """Take the port for this process; say whether nobody had taken it."""
+    if port in _own_ports:  # a process is never refused what it holds
+        return False
+    try:
+        fcntl.lockf(_ports(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    _own_ports.add(port)
+    return True
+
+
+def _is_listened_on(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return True
+    return False
 
 
 def lives(pid: int) -> bool:

@@ -131,9 +131,10 @@ class Broker(Process):
         self.answers(self._listens)
 
     def _listens(self) -> bool:
+        """Whether it speaks MQTT; an open port alone may be anybody's."""
         probe = Subscriber(self.port, "probe", clean=True)
         try:
-            return probe.connect()
+            return probe.connect() and probe.is_welcome()
         finally:
             probe.close()
 
@@ -157,6 +158,11 @@ class Subscriber:
         except OSError:
             return False
         return True
+
+    def is_welcome(self) -> bool:
+        """Read the broker's answer to the connection; false where none comes."""
+        self._client.loop(1)
+        return self._client.is_connected()
 
     def start(self) -> None:
         assert self.connect()
