@@ -18,6 +18,7 @@ SECONDS = 2.5
 ACCOUNTS = 100
 MEMORY_BYTES = 200 * 1024 * 1024
 POOL = 10_000
+UNTIL_SECONDS = 60
 
 BODY = json.dumps(
     {
@@ -71,11 +72,11 @@ async def ready_program(testbed: Testbed) -> AsyncIterator[programs.Process]:
         yield running
 
 
-async def until(engine: AsyncEngine, condition: sa.Select[bool]) -> None:
-    """Wait until the program has done the work behind its requests."""
-    for _ in range(600):
+async def until(engine: AsyncEngine, condition: sa.Select[bool], pause: float = 0.1) -> None:
+    """Wait until the program has done the work behind its requests; look every `pause` seconds."""
+    for _ in range(round(UNTIL_SECONDS / pause)):
         async with engine.connect() as db:
             if await db.scalar(condition):
                 return
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
     raise RuntimeError(f"never came true: {condition}")

@@ -30,7 +30,7 @@ Items = Annotated[Any, WithJsonSchema({"type": "array", "items": {"$ref": "#/com
 """Items as an `orjson.Fragment` of the JSON text in which they are stored."""
 
 
-class PublicInvoice(responses.View):
+class PublicInvoice(responses.Written):
     """What a payer sees: GigaWallet's fields in its order, then ours."""
 
     id: str
@@ -83,7 +83,7 @@ class CreatedInvoice(PublicInvoice):
     token: str
 
 
-class AdminInvoice(responses.View):
+class AdminInvoice(responses.Written):
     """What the merchant sees: GigaWallet's admin form in its order, then ours."""
 
     id: str

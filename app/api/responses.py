@@ -54,6 +54,10 @@ class View(BaseModel):
         return cls(**same, **others)
 
 
+class Written(View):
+    """A view whose fields are as they go out: texts, numbers, lists and fragments of JSON, and no models."""
+
+
 class Json(Response):
     """A response whose content is already JSON bytes."""
 
@@ -67,7 +71,8 @@ class Json(Response):
 
 def show(view: BaseModel, *, replayed: bool = False, status: int = 200) -> Json:
     """Answer with the view as JSON; `replayed` if an earlier request with this Idempotency-Key made it."""
-    return _answer(orjson.dumps(view.model_dump()), replayed=replayed, status=status)
+    content = vars(view) if isinstance(view, Written) else view.model_dump()
+    return _answer(orjson.dumps(content), replayed=replayed, status=status)
 
 
 def show_written(text: str, *, replayed: bool = False) -> Json:

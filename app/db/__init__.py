@@ -15,4 +15,5 @@ from app.db.engine import (
     sqlstate,
     timed,
 )
-from app.db.reading import Prepared, Reader, Readers, Row
+from app.db.prepared import Prepared, Row
+from app.db.reading import Reader, Readers

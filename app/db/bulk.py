@@ -8,8 +8,10 @@ from typing import Any, Final, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.db import driven
 from app.db.engine import Db, ReadDb
-from app.db.reading import Prepared, Reader, Row
+from app.db.prepared import Prepared, Row
+from app.db.reading import Reader
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -67,13 +69,21 @@ async def insert(
     db: Db, table: sa.Table, records: Sequence[Row], returning: tuple[str, ...] = ()
 ) -> Sequence[Row]:
     """Insert records, each with the columns of the first, in one statement; returns columns `returning`."""
-    result = await db.execute(insertion(table, tuple(records[0]), returning), arrays(records))
-    return cast("Sequence[Row]", result.mappings().all()) if returning else ()
+    return await fetch_all(db, insertion(table, tuple(records[0]), returning), arrays(records))
 
 
-async def update(db: Db, table: sa.Table, keys: tuple[str, ...], records: Sequence[Row]) -> None:
-    """Set the rows with these `keys` to the other columns of the records; lock the rows in order before."""
-    await db.execute(change(table, keys, tuple(records[0])), arrays(records))
+async def update(
+    db: Db,
+    table: sa.Table,
+    keys: tuple[str, ...],
+    records: Sequence[Row],
+    condition: sa.ColumnElement[bool] | None = None,
+) -> int:
+    """Set the rows with these `keys` to the other columns of the records, where a constant `condition` holds.
+
+    Returns how many were set. Lock the rows in order before.
+    """
+    return await execute(db, _change(table, keys, tuple(records[0]), condition), arrays(records))
 
 
 def arrays(records: Sequence[Row]) -> dict[str, list[Any]]:
@@ -96,8 +106,10 @@ def _array(values: Sequence[Any]) -> str:
         inner = _BYTES + f'",{_BYTES}'.join(map(bytes.hex, values)) + '"'
     elif types == {str}:
         text = "".join(values)
-        quoted = [value.translate(_QUOTED) for value in values] if '"' in text or "\\" in text else values
+        quoted = map(_quoted, values) if '"' in text or "\\" in text else values
         inner = '"' + '","'.join(quoted) + '"'
+    elif types == {type(None)}:
+        inner = ",".join([_NULL] * len(values))
     else:
         inner = ",".join(map(_element, values))
     return f"{{{inner}}}"
@@ -105,17 +117,20 @@ def _array(values: Sequence[Any]) -> str:
 
 _BYTES: Final = r'"\\x'
 """How the hex digits of a binary string begin in an array."""
+_NULL: Final = "NULL"
 
 
 def _element(value: Any) -> str:
     if value is None:
-        return "NULL"
+        return _NULL
     if isinstance(value, bytes):
         return f'{_BYTES}{value.hex()}"'
-    return f'"{str(value).translate(_QUOTED)}"'
+    return f'"{_quoted(str(value))}"'
 
 
-_QUOTED: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
+def _quoted(text: str) -> str:
+    """Escape what ends an element: two replacements take a tenth of the time of one translation."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 # A statement is made once for a table and its columns: making one took longer than running it.
@@ -149,32 +164,41 @@ def gathered(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 
 @cache
-def change(table: sa.Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> sa.Update:
-    """Return the UPDATE of `update`."""
+def _change(
+    table: sa.Table,
+    keys: tuple[str, ...],
+    columns: tuple[str, ...],
+    condition: sa.ColumnElement[bool] | None,
+) -> Prepared:
     source = unnested(table, columns)
     values = {name: source.c[name] for name in columns if name not in keys}
-    return sa.update(table).values(values).where(*(table.c[key] == source.c[key] for key in keys))
+    matching = [table.c[key] == source.c[key] for key in keys]
+    if condition is not None:
+        matching.append(condition)
+    return Prepared(sa.update(table).values(values).where(*matching))
 
 
 @cache
-def insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, ...] = ()) -> sa.Insert:
+def insertion(table: sa.Table, columns: tuple[str, ...], returning: tuple[str, ...] = ()) -> Prepared:
     """Return the INSERT of `insert`."""
     statement = sa.insert(table).from_select(columns, sa.select(*unnested(table, columns).c))
-    return statement.returning(*(table.c[name] for name in returning))
+    return Prepared(statement.returning(*(table.c[name] for name in returning)) if returning else statement)
 
 
 async def new_ids(db: Db, table: sa.Table, count: int) -> list[int]:
     """Take `count` new values of the identity column `id`, for rows whose ids are needed before the write."""
-    return list((await db.execute(_new_ids(table), {"count": count})).scalar_one()) if count else []
+    if not count:
+        return []
+    [ids] = await fetch_values(db, _new_ids(table), {"count": count})
+    return list(ids[0])
 
 
 @cache
-def _new_ids(table: sa.Table) -> sa.Select[Sequence[int]]:
+def _new_ids(table: sa.Table) -> Prepared:
     sequence: sa.ColumnElement[str] = sa.literal_column(f"'{table.name}_id_seq'::regclass")
     series = sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer))
-    return sa.select(
-        sa.func.array(sa.select(sa.func.nextval(sequence)).select_from(series).scalar_subquery())
-    )
+    numbers = sa.select(sa.func.nextval(sequence)).select_from(series)
+    return Prepared(sa.select(sa.func.array(numbers.scalar_subquery())))
 
 
 async def meanwhile(work: Coroutine[Any, Any, Result], steps: Iterable[Step]) -> tuple[Result, list[Step]]:
@@ -206,5 +230,25 @@ async def fetch_all(
     if isinstance(db, Reader):
         assert isinstance(statement, Prepared)  # noqa: S101  made once, and not for each request
         return await db.fetch_all(statement, parameters)
-    executable = statement.statement if isinstance(statement, Prepared) else statement
-    return cast("Sequence[Row]", (await db.execute(executable, parameters)).mappings().all())
+    if isinstance(statement, Prepared):
+        if (driver := driven.connection(db)) is not None:
+            return cast("Sequence[Row]", await driven.fetch(db, driver, statement, parameters or {}))
+        statement = statement.statement
+    result = await db.execute(statement, parameters)
+    return cast("Sequence[Row]", result.mappings().all()) if result.returns_rows else ()
+
+
+async def fetch_values(
+    db: Db, prepared: Prepared, parameters: Row | None = None
+) -> Sequence[tuple[Any, ...]]:
+    """Return the same as tuples, in the order of the columns."""
+    if (driver := driven.connection(db)) is not None:
+        return [tuple(row) for row in await driven.fetch(db, driver, prepared, parameters or {})]
+    return [tuple(row) for row in await db.execute(prepared.statement, parameters)]
+
+
+async def execute(db: Db, prepared: Prepared, parameters: Row | None = None) -> int:
+    """Run a statement that returns no rows; return how many it has changed."""
+    if (driver := driven.connection(db)) is not None:
+        return await driven.execute(db, driver, prepared, parameters or {})
+    return (await db.execute(prepared.statement, parameters)).rowcount

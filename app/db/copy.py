@@ -5,8 +5,8 @@ from typing import Final
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
+from app.db import driven
 from app.db.engine import Db
 
 Columns = tuple[str, ...]
@@ -33,20 +33,13 @@ def text(table: sa.Table, columns: Columns, rows: Sequence[tuple[object, ...]]) 
 
 async def send(db: Db, table: sa.Table, columns: Columns, rows: bytes) -> None:
     """Insert rows that are written already."""
-    driver: asyncpg.Connection = (await db.get_raw_connection()).driver_connection
-    if not driver.is_in_transaction():
-        await db.execute(_BEGIN)
+    driver = await driven.begun(db)
     try:
         await driver.copy_to_table(table.name, source=memoryview(rows), columns=columns, format="text")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        # The server is silent and would not hear of a rollback either, or the driver has not yet noticed that it is gone.
-        if isinstance(error, TimeoutError | asyncpg.InternalClientError):
-            driver.terminate()
+    except driven.FAILURES as error:
         if isinstance(error, asyncpg.InternalServerError):
             error.sqlstate = _state_by_words(str(error))
-        raise DBAPIError(
-            f"COPY {table.name}", None, error, connection_invalidated=driver.is_closed()
-        ) from error
+        raise await driven.failed(db, f"COPY {table.name}", error) from error
 
 
 def _state_by_words(message: str) -> str:
@@ -60,8 +53,6 @@ _WORDS: Final = {
     "lock timeout": "55P03",
     "deadlock detected": "40P01",
 }
-_BEGIN: Final = sa.text("SELECT 1")
-"""SQLAlchemy begins a transaction with its first statement; it does not see the COPY."""
 _HEX: Final = r"\\x%s"
 """How COPY reads a binary string: the backslash before its hex digits is escaped."""
 _ORDINARY: Final = bytes(set(range(256)) - set(b"\\\t\n\r"))

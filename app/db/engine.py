@@ -1,7 +1,7 @@
 """The engine: connections with a limit on every wait, and what an error of the database means."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -47,6 +47,7 @@ _POOLED: Final = "kennel_pooled"
 _READERS: Final = "kennel_readers"
 _OPENER: Final = "kennel_opener"
 _TIMED: Final = "kennel_timed"
+_OBSERVERS: Final = "kennel_observers"
 _Statement = TypeVar("_Statement", bound=sa.Executable)
 
 
@@ -76,7 +77,7 @@ def open_engine(
         max_overflow=connections // 2,
         pool_timeout=10,
         connect_args=arguments,
-        execution_options={_POOLED: pooled, _OPENER: connect, _READERS: readers},
+        execution_options={_POOLED: pooled, _OPENER: connect, _READERS: readers, _OBSERVERS: []},
         hide_parameters=True,  # an error that prints them would print secrets
     )
     sa.event.listen(engine.sync_engine, "handle_error", _invalidate_dead)
@@ -90,6 +91,7 @@ def timed(statement: _Statement) -> _Statement:
 
 def observe_timed(engine: AsyncEngine, observe: Callable[[float], None]) -> None:
     """Have `observe` called with the seconds that each statement takes that is marked with `timed`."""
+    engine.sync_engine.get_execution_options()[_OBSERVERS].append(observe)
 
     def before(
         connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any
@@ -103,6 +105,14 @@ def observe_timed(engine: AsyncEngine, observe: Callable[[float], None]) -> None
 
     sa.event.listen(engine.sync_engine, "before_cursor_execute", before)
     sa.event.listen(engine.sync_engine, "after_cursor_execute", after)
+
+
+def observers_of(db: Db, statement: sa.Executable) -> Sequence[Callable[[float], None]]:
+    """Return who wants to hear how long the statement takes where SQLAlchemy does not run it."""
+    if _TIMED not in statement.get_execution_options():
+        return ()
+    observers: Sequence[Callable[[float], None]] = db.sync_engine.get_execution_options()[_OBSERVERS]
+    return observers
 
 
 def reads(engine: AsyncEngine) -> AsyncEngine:

@@ -1,58 +1,17 @@
-"""Reading without a transaction: statements that are made once, and run straight on the driver's connections."""
+"""Reading without a transaction: prepared statements straight on the driver's connections."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, cast
 
 import asyncpg
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import asyncpg as driver
 
 from app.db.connections import Opener
-
-Row = Mapping[str, Any]
+from app.db.prepared import Prepared, Row
 
 WAIT_SECONDS: Final = 10.0
 """How long a caller waits for a free connection."""
-_DIALECT: Final = driver.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
-
-
-class Prepared:
-    """A SELECT that is made once. Its text stays the same, so PostgreSQL plans it once for a connection.
-
-    Making a statement and running it by SQLAlchemy takes five to ten times as long as the driver alone.
-    """
-
-    def __init__(self, statement: sa.Select[Any] | sa.TextClause | sa.TextualSelect) -> None:
-        self.statement = statement
-
-    @cached_property
-    def driven(self) -> "Driven":
-        """As the driver takes it; made when it is first used, so that a start does not wait for it."""
-        compiled = self.statement.compile(dialect=_DIALECT)
-        names: Sequence[str] = getattr(compiled, "positiontup", None) or ()
-        binds: Mapping[str, sa.BindParameter[Any]] = getattr(compiled, "binds", {})
-        writers = [binds[name].type.dialect_impl(_DIALECT).bind_processor(_DIALECT) for name in names]
-        return Driven(str(compiled), tuple(names), tuple(writers), dict(compiled.params))
-
-
-class Driven(NamedTuple):
-    """A statement's text, the order of its parameters, how each is written, and the values that some have."""
-
-    text: str
-    names: tuple[str, ...]
-    writers: tuple[Any, ...]
-    values: Mapping[str, Any]
-
-    def arguments(self, parameters: Row) -> list[Any]:
-        """Return the parameters in order."""
-        values = {**self.values, **parameters}
-        return [
-            values[name] if write is None else write(values[name])
-            for name, write in zip(self.names, self.writers, strict=True)
-        ]
 
 
 class Reader:

@@ -6,7 +6,7 @@ from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk, copy
+from app.db import Db, Prepared, bulk, copy
 from app.db.tables import STATEMENT_NOW, idempotency
 from app.domain.refusals import Conflict, Refusal
 
@@ -50,14 +50,14 @@ async def claim(
     """
     if not claims:
         return {}
+    await db.execute(sa.text(_WAIT % (wait_seconds / 2 * 1000)))
     known = await _known(db, claims)
     fresh = {claim: resource_id for claim, resource_id in claims.items() if claim[:2] not in known}
     if len({claim[:2] for claim in fresh}) < len(fresh):
         raise SameKey
     if fresh:
-        await db.execute(sa.text(_WAIT % (wait_seconds / 2 * 1000)))
         await _take(db, kind, fresh)
-        await db.execute(_WAIT_NO_MORE)
+        await bulk.execute(db, _WAIT_NO_MORE)
     return {claim: _answer(claim, known[claim[:2]]) for claim in claims if claim not in fresh}
 
 
@@ -74,7 +74,7 @@ async def fulfil(db: Db, made: Mapping[Claim, str]) -> None:
 async def release(db: Db, claims: Sequence[Claim]) -> None:
     """Delete keys that this transaction took and whose requests were refused."""
     if claims:
-        await db.execute(_DELETE, bulk.columns(_KEY, [claim[:2] for claim in claims]))
+        await bulk.execute(db, _DELETE, bulk.columns(_KEY, [claim[:2] for claim in claims]))
 
 
 async def delete_expired(db: Db, limit: int = 1000) -> int:
@@ -91,8 +91,8 @@ async def delete_expired(db: Db, limit: int = 1000) -> int:
 
 _KEY: Final = ("scope", "key")
 _input: Final = bulk.unnested(idempotency, _KEY)
-_DELETE: Final = sa.delete(idempotency).where(
-    idempotency.c.scope == _input.c.scope, idempotency.c.key == _input.c.key
+_DELETE: Final = Prepared(
+    sa.delete(idempotency).where(idempotency.c.scope == _input.c.scope, idempotency.c.key == _input.c.key)
 )
 _COLUMNS: Final = (*_KEY, "fingerprint", "kind", "resource_id")
 # Nearly all keys are neighbours in the index: compared with two arrays they are found in one scan of it.
@@ -101,10 +101,10 @@ _CLAIMED: Final = sa.and_(
     idempotency.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)),
 )
 _SELECT: Final = sa.select(*(idempotency.c[name] for name in (*_KEY, "fingerprint", "resource_id")))
-_KNOWN: Final = _SELECT.where(_CLAIMED)
+_KNOWN: Final = Prepared(_SELECT.where(_CLAIMED))
 _WAIT: Final = "SET LOCAL lock_timeout = %d"
 """A statement of its own: a distributed engine tells it to the server that waits. It takes no parameter."""
-_WAIT_NO_MORE: Final = sa.text(_WAIT % 0)
+_WAIT_NO_MORE: Final = Prepared(sa.text(_WAIT % 0))
 
 
 class Taken(NamedTuple):
@@ -117,7 +117,7 @@ class Taken(NamedTuple):
 async def _known(db: Db, claims: Iterable[Claim]) -> dict[tuple[str, str], Taken]:
     """Return the keys that are taken."""
     keys = {"scopes": list({claim.scope for claim in claims}), "keys": [claim.key for claim in claims]}
-    rows = await db.execute(_KNOWN, keys)
+    rows = await bulk.fetch_values(db, _KNOWN, keys)
     return {(scope, key): Taken(fingerprint, resource_id) for scope, key, fingerprint, resource_id in rows}
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db
+from app.db import Db, Prepared, bulk
 from app.db.tables import accounts, installation, ready_keys, transactions
 from app.domain.dogecoin import Network
 from app.domain.refusals import Refusal
@@ -93,8 +93,8 @@ COLUMNS: Final = (
 
 _READ: Final = sa.select(*COLUMNS)
 _NOT_COMPARED: Final = sa.and_(installation.c.compared.is_not(None), ~_COMPARED)
-_NOT_CURRENT: Final = sa.select(
-    sa.func.coalesce(installation.c.behind, sa.case((_NOT_COMPARED, NOT_COMPARED)))
+_NOT_CURRENT: Final = Prepared(
+    sa.select(sa.func.coalesce(installation.c.behind, sa.case((_NOT_COMPARED, NOT_COMPARED))))
 )
 
 
@@ -150,7 +150,8 @@ async def why_not_current(db: Db) -> str | None:
 
     A database that no sender has ever compared is a new one.
     """
-    reason: str | None = await db.scalar(_NOT_CURRENT)
+    [found] = await bulk.fetch_values(db, _NOT_CURRENT)
+    reason: str | None = found[0]
     return reason
 
 

@@ -11,7 +11,7 @@ from app.domain.webhooks import Callback
 from app.events.sink_runner import Sink
 from app.runtime.lease import Lease
 
-PAUSE_SECONDS: Final = 0.025
+PAUSE_SECONDS: Final = 0.035
 """After a batch: events that are committed meanwhile are numbered together. A lone event does not wait."""
 MANY_EVENTS: Final = 1_000
 MANY_EVENTS_PAUSE_SECONDS: Final = 0.1

@@ -65,10 +65,12 @@ _NAMED: Final = sa.select(accounts).where(
     accounts.c.foreign_id == sa.any_(sa.bindparam("names", type_=bulk.TEXTS))
 )
 _BY_NAME: Final = Prepared(_NAMED)
-_OWNERS: Final = _NAMED.with_only_columns(
-    *(bulk.gathered(accounts.c[name]) for name in ("id", "foreign_id", "address", "state"))
+_OWNERS: Final = Prepared(
+    _NAMED.with_only_columns(
+        *(bulk.gathered(accounts.c[name]) for name in ("id", "foreign_id", "address", "state"))
+    )
 )
-_LOCK: Final = _NAMED.order_by(accounts.c.id).with_for_update(key_share=True)
+_LOCK: Final = Prepared(_NAMED.order_by(accounts.c.id).with_for_update(key_share=True))
 
 
 async def fetch(db: ReadDb, foreign_id: str) -> Account:
@@ -97,7 +99,8 @@ FETCH: Final = Query("account", plain(fetch_many))
 
 async def owners(db: Db, foreign_ids: Sequence[str]) -> dict[str, Owner]:
     """Return the accounts with these names as owners, by name; a name of no account is left out."""
-    ids, names, addresses, states = (await db.execute(_OWNERS, {"names": list(foreign_ids)})).one()
+    [found] = await bulk.fetch_values(db, _OWNERS, {"names": list(foreign_ids)})
+    ids, names, addresses, states = found
     if ids is None:
         return {}
     are_open = [state == "open" for state in states]

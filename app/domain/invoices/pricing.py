@@ -46,11 +46,16 @@ def check_price(price: Price) -> int:
     return amount if price.currency else invoice_items.in_range(amount, "items" if price.items else "amount")
 
 
+def _amount(price: Price) -> int:
+    """Return the amount of a price that was checked."""
+    return sum([item.total for item in price.items]) if price.amount is None else price.amount
+
+
 def in_koinu(price: Price, quotes: Mapping[str, Quote | Refusal]) -> Priced | Refusal:
     """Return the price in koinu. Money is rounded up to the next koinu: the shop never gets less than its price."""
-    amount = check_price(price)
     if not price.currency:
-        return Priced(Koinu(amount), price.items)
+        return Priced(Koinu(_amount(price)), price.items)
+    amount = check_price(price)
     quote = quotes[price.currency]
     if isinstance(quote, Refusal):
         return quote

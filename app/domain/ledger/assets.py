@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app import money
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, Row, bulk
 from app.db.tables import assets
 from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
@@ -142,10 +142,14 @@ def asset_of(row: Row) -> Asset:
     return Asset(row["asset_code"], row["asset_name"], row["asset_decimals"], row["asset_created"])
 
 
+_BY_CODE: Final = Prepared(
+    sa.select(assets).where(assets.c.code == sa.any_(sa.bindparam("codes", type_=bulk.TEXTS)))
+)
+
+
 async def assets_by_code(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
     """Return the assets with these codes, by code; a code of no asset is left out."""
-    wanted = sa.literal(sorted(set(codes)), bulk.TEXTS)
-    rows = await bulk.fetch_all(db, sa.select(assets).where(assets.c.code == sa.any_(wanted)))
+    rows = await bulk.fetch_all(db, _BY_CODE, {"codes": sorted(set(codes))})
     return {row["code"]: Asset(**row) for row in rows}
 
 

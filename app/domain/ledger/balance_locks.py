@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk, serialization_failure, timed
+from app.db import Db, Prepared, bulk, serialization_failure, timed
 from app.db.tables import Time, balances
 from app.domain.ledger.journal import Balance, BalanceKey
 
@@ -37,9 +37,9 @@ _ROWS: Final = sa.table(
 """The table with its row ids."""
 
 
-def _locking(*, wait: bool) -> sa.TextClause:
+def _locking(*, wait: bool) -> Prepared:
     """Lock the existing rows in the order of their keys; return arrays, first the numbers of the keys."""
-    return sa.text(f"""
+    statement = sa.text(f"""
         SELECT array_agg(number), array_agg(row), array_agg(available), array_agg(incoming), array_agg(held),
             array_agg(outgoing), array_agg(seq), max(updated)
         FROM (
@@ -52,10 +52,11 @@ def _locking(*, wait: bool) -> sa.TextClause:
     """).bindparams(  # noqa: S608  nothing of a caller's
         sa.bindparam("input_account_id", type_=bulk.BIGINTS), sa.bindparam("input_asset", type_=bulk.TEXTS)
     )
+    return Prepared(timed(statement) if wait else statement)
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-_LOCK: Final = timed(_locking(wait=True))
+_LOCK: Final = _locking(wait=True)
 _LOCK_WITHOUT_WAITING: Final = _locking(wait=False)
 
 
@@ -89,8 +90,9 @@ async def delete_unused(db: Db, locked: LockedBalances) -> None:
         await db.execute(sa.delete(_ROWS).where(named), {"rows": unused})
 
 
-async def _locked(db: Db, statement: sa.TextClause, keys: Sequence[BalanceKey]) -> LockedBalances:
-    numbers, rows, *buckets, latest = (await db.execute(statement, bulk.columns(_KEY, keys))).one()
+async def _locked(db: Db, statement: Prepared, keys: Sequence[BalanceKey]) -> LockedBalances:
+    [found] = await bulk.fetch_values(db, statement, bulk.columns(_KEY, keys))
+    numbers, rows, *buckets, latest = found
     if numbers is None:
         return LockedBalances({}, {}, _NEVER)
     locked_keys = [keys[number - 1] for number in numbers]
@@ -112,17 +114,19 @@ async def move(
     columns = tuple([name for name in Balance._fields if name in touched or name == "seq"])
     values = attrgetter(*columns)
     moved = [(rows[key], *values(balance)) for key, balance in last.items()]
-    result = await db.execute(_moving(columns), {**bulk.columns(("row", *columns), moved), "time": time})
-    if result.rowcount != len(moved):
+    changed = await bulk.execute(
+        db, _moving(columns), {**bulk.columns(("row", *columns), moved), "time": time}
+    )
+    if changed != len(moved):
         raise RuntimeError("a locked balance is not where it was")
 
 
 @cache
-def _moving(columns: tuple[str, ...]) -> sa.Update:
+def _moving(columns: tuple[str, ...]) -> Prepared:
     rows = sa.bindparam("input_row", type_=bulk.Array(bulk.RowId()))
     values = [sa.bindparam(f"input_{name}", type_=bulk.BIGINTS) for name in columns]
     typed: list[sa.ColumnClause[Any]] = [sa.column("row", bulk.RowId())]
     typed += [sa.column(name, sa.BigInteger) for name in columns]
     new_values = sa.func.unnest(rows, *values).table_valued(*typed, name="input").render_derived()
     new = {name: new_values.c[name] for name in columns} | {"updated": sa.bindparam("time", type_=Time)}
-    return sa.update(_ROWS).values(new).where(_ROWS.c.ctid == new_values.c.row)
+    return Prepared(sa.update(_ROWS).values(new).where(_ROWS.c.ctid == new_values.c.row))

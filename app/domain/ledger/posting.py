@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk, copy, serialization_failure
+from app.db import Db, Prepared, bulk, copy, serialization_failure
 from app.db.tables import NOW, TREASURY, accounts, entries, postings
 from app.domain.ledger import balance_locks, journal, seal_gates
 from app.domain.ledger.journal import (
@@ -107,7 +107,8 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
         "input_key": [entry.key for entry in new_entries],
         "credited_accounts": _credited(new_entries),
     }
-    clock, keys, closed, gate = (await db.execute(_UNDER_LOCK, parameters)).one()
+    [found] = await bulk.fetch_values(db, _UNDER_LOCK, parameters)
+    clock, keys, closed, gate = found
     if gate is None:
         raise serialization_failure("the gate was closed meanwhile")
     names = await _names(db, closed) if closed else {}
@@ -133,20 +134,22 @@ _CLOSED: Final = sa.literal_column("'closed'", sa.Text)
 # trip.
 # A block may post thousands: joined, while `= ANY` looked at each key for each entry of a small table.
 _NEW_KEYS: Final = bulk.unnested(entries, ("key",))
-_UNDER_LOCK: Final = sa.select(
-    NOW,
-    sa.func.array(
-        sa.select(entries.c.key).join(_NEW_KEYS, _NEW_KEYS.c.key == entries.c.key).scalar_subquery()
-    ),
-    sa.func.array(
-        sa.select(accounts.c.id)
-        .where(
-            accounts.c.id == sa.any_(sa.bindparam("credited_accounts", type_=bulk.BIGINTS)),
-            accounts.c.state == _CLOSED,
-        )
-        .scalar_subquery()
-    ),
-    seal_gates.SHARED,
+_UNDER_LOCK: Final = Prepared(
+    sa.select(
+        NOW,
+        sa.func.array(
+            sa.select(entries.c.key).join(_NEW_KEYS, _NEW_KEYS.c.key == entries.c.key).scalar_subquery()
+        ),
+        sa.func.array(
+            sa.select(accounts.c.id)
+            .where(
+                accounts.c.id == sa.any_(sa.bindparam("credited_accounts", type_=bulk.BIGINTS)),
+                accounts.c.state == _CLOSED,
+            )
+            .scalar_subquery()
+        ),
+        seal_gates.SHARED,
+    )
 )
 _ENTERED: Final = (
     "id", "kind", "cause_type", "cause_id", "reference_type", "reference", "key", "metadata", "created",

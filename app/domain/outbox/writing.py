@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk, copy
+from app.db import Db, Prepared, bulk, copy
 from app.db.tables import NOBODY, cursors, outbox, sequencer
 
 POSITIONS: Final = -(2**63)
@@ -40,8 +40,8 @@ _NEXT: Final = _LOCKED.where(_FIRST.is_not(None))
 #
 # The outbox is empty whenever PostgreSQL analyzes it. So it plans nested loops, as for one row; two thousand
 # events took half a second in that way.
-_NO_NESTED_LOOPS: Final = sa.text("SET LOCAL enable_nestloop = off")
-_MOVE: Final = sa.text("""
+_NO_NESTED_LOOPS: Final = Prepared(sa.text("SET LOCAL enable_nestloop = off"))
+_MOVING: Final = sa.text("""
     WITH taken AS (
         DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :limit)) RETURNING *
     ), numbered AS (
@@ -70,6 +70,7 @@ _MOVE: Final = sa.text("""
     sa.bindparam("last", type_=sa.BigInteger),
     sa.bindparam("positions", POSITIONS, sa.BigInteger),
 )
+_MOVE: Final = Prepared(_MOVING)
 
 
 _SKIP_POSITIONS: Final = sa.text(
@@ -134,8 +135,8 @@ async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:
     last = await db.scalar(_LOCKED if likely else _NEXT)
     if last is None:
         return 0
-    await db.execute(_NO_NESTED_LOOPS)
-    return (await db.execute(_MOVE, {"limit": limit, "last": last})).rowcount
+    await bulk.execute(db, _NO_NESTED_LOOPS)
+    return await bulk.execute(db, _MOVE, {"limit": limit, "last": last})
 
 
 async def save_sequences(db: Db, last: Mapping[int, int]) -> None:

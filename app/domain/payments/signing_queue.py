@@ -175,11 +175,12 @@ def _state_columns(payment: Payment) -> dict[str, object]:
     return {"account_id": payment.owner.id, "id": payment.id, "state": payment.state}
 
 
+_WAITING: Final = sa.and_(payment_rows.c.transaction_id.is_(None), payment_rows.c.state == "PENDING")
+
+
 async def _leave_queue(db: Db, rows: Sequence[Row]) -> None:
     """Write these payments, which waited to be signed. Raises PaymentTaken where one no longer does."""
-    waiting = sa.and_(payment_rows.c.transaction_id.is_(None), payment_rows.c.state == "PENDING")
-    written = bulk.change(payment_rows, ("account_id", "id"), tuple(rows[0])).where(waiting)
-    if (await db.execute(written, bulk.arrays(rows))).rowcount != len(rows):
+    if await bulk.update(db, payment_rows, ("account_id", "id"), rows, _WAITING) != len(rows):
         raise PaymentTaken
 
 

@@ -1,0 +1,79 @@
+"""What a transaction does straight on the driver: prepared statements and COPY.
+
+SQLAlchemy begins the transaction with its first statement, and commits it; it sees nothing of what goes past it. So
+the first statement of a transaction is always SQLAlchemy's.
+"""
+
+import time
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from app.db.engine import READ_ONLY, Db, observers_of
+from app.db.prepared import Prepared, Row
+
+FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""All errors of the driver; OSError has its time-outs."""
+_ANY: Final = sa.text("SELECT 1")
+
+
+def connection(db: Db) -> asyncpg.Connection | None:
+    """Return the driver's connection, where it is in a transaction that SQLAlchemy has begun."""
+    if db.sync_connection is None:
+        return None
+    driver: asyncpg.Connection = db.sync_connection.connection.driver_connection
+    return driver if driver.is_in_transaction() else None
+
+
+async def begun(db: Db) -> asyncpg.Connection:
+    """Return the driver's connection, in the transaction; begin it where nothing else has done so yet."""
+    driver = connection(db)
+    if driver is None:
+        await db.execute(_ANY)
+        driver = connection(db)
+    if driver is None:
+        raise RuntimeError("only a transaction writes")
+    return driver
+
+
+async def fetch(db: Db, driver: asyncpg.Connection, prepared: Prepared, parameters: Row) -> Any:
+    """Return the rows of a statement, with values as the driver reads them."""
+    return await _given(db, driver.fetch, prepared, parameters)
+
+
+async def execute(db: Db, driver: asyncpg.Connection, prepared: Prepared, parameters: Row) -> int:
+    """Return how many rows a statement has changed, 0 for one that changes none."""
+    status: str = await _given(db, driver.execute, prepared, parameters)
+    number = status.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0
+
+
+async def _given(db: Db, give: Any, prepared: Prepared, parameters: Row) -> Any:
+    driven, observers = prepared.driven, observers_of(db, prepared.statement)
+    began = time.perf_counter()
+    try:
+        return await give(driven.text, *driven.arguments(parameters))
+    except FAILURES as error:
+        raise await failed(db, driven.text, error) from error
+    finally:
+        for observe in observers:
+            observe(time.perf_counter() - began)
+
+
+async def failed(db: Db, statement: str, error: Exception) -> DBAPIError:
+    """Return an error of the driver as SQLAlchemy would raise it.
+
+    A server that is silent would not hear of a rollback either; of a broken connection the driver may not know yet; and one
+    that has become a standby takes no writes. Then SQLAlchemy is shown that the connection is closed: it uses none again that
+    was open.
+    """
+    driver: asyncpg.Connection = (await db.get_raw_connection()).driver_connection
+    broken = isinstance(error, TimeoutError | asyncpg.InternalClientError)
+    if broken or driver.is_closed() or getattr(error, "sqlstate", None) == READ_ONLY:
+        driver.terminate()
+        with suppress(DBAPIError):
+            await db.execute(_ANY)
+    return DBAPIError(statement, None, error, hide_parameters=True, connection_invalidated=driver.is_closed())
