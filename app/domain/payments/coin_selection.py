@@ -13,8 +13,9 @@ from operator import itemgetter
 from typing import ClassVar, Final, NamedTuple
 
 from app import money
+from app.domain import subset_sum
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import fees, subset_sum
+from app.domain.payments import fees
 from app.domain.refusals import Conflict
 from app.money import DUST, Koinu
 

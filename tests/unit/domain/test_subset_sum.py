@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.payments import subset_sum
-from app.domain.payments.subset_sum import Bounds
+from app.domain import subset_sum
+from app.domain.subset_sum import Bounds
 
 NUMBERS = st.lists(st.integers(1, 60), min_size=1, max_size=9).map(
     lambda numbers: sorted(numbers, reverse=True)
