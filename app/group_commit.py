@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import FAILURES, LOCK_NOT_AVAILABLE, RETRIED, sqlstate
+from app.db import FAILURES, LOCK_NOT_AVAILABLE, RETRIED, Db, sqlstate
 from app.domain import commands
 from app.domain.audit_log import Action
 from app.domain.commands import Command, Result, Submitted
@@ -22,6 +22,8 @@ from app.domain.refusals import Refusal
 
 Request = TypeVar("Request")
 Resource = TypeVar("Resource")
+
+Batch = Sequence[Submitted[Any]]
 
 BATCH: Final = 200
 BULK: Final = 1_000
@@ -244,9 +246,7 @@ class GroupCommit:
             for answer in (_answers([request], outcome) if isinstance(outcome, Exception) else outcome)
         ]
 
-    async def _attempt(
-        self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]
-    ) -> Sequence[Any] | Exception:
+    async def _attempt(self, command: Command[Any, Any], submitted: Batch) -> Sequence[Any] | Exception:
         """Return the outcomes once they are committed, or what went wrong with all of them."""
         began = time.perf_counter()
         try:
@@ -256,16 +256,12 @@ class GroupCommit:
         finally:
             self._observe(command.kind, len(submitted), time.perf_counter() - began)
 
-    async def _transact(
-        self, command: Command[Any, Any], submitted: Sequence[Submitted[Any]]
-    ) -> Sequence[Any]:
+    async def _transact(self, command: Command[Any, Any], submitted: Batch) -> Sequence[Any]:
         for attempt in range(1, TRIES + 1):
             outcomes = None
             try:
                 async with self._engine.begin() as db:
-                    outcomes = await commands.perform(
-                        db, self.installation, command, submitted, self._wait_seconds
-                    )
+                    outcomes = await self._perform(db, command, submitted)
             except FAILURES as error:
                 if outcomes is not None and not _surely_undone(error):
                     raise _CommitBrokeOffError from error
@@ -274,6 +270,9 @@ class GroupCommit:
             else:
                 return outcomes
         raise AssertionError  # the last attempt returned or raised
+
+    async def _perform(self, db: Db, command: Command[Any, Any], submitted: Batch) -> Sequence[Any]:
+        return await commands.perform(db, self.installation, command, submitted, self._wait_seconds)
 
 
 def _surely_undone(error: Exception) -> bool:

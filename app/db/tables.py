@@ -26,6 +26,10 @@ TREASURY: Final = -4
 """Issues the operator's credits, and never DOGE."""
 COLD_STORAGE: Final = -5
 """What lies in cold storage, negative: customers have it, and none of our coins is it."""
+CLEARING: Final = -6
+"""What accounts of this cell have given to those of other cells, less what they got; over all cells it is nothing."""
+WITHOUT_BALANCE: Final = frozenset({TREASURY, CLEARING})
+"""They have no balance rows, so no two transactions wait for each other there."""
 NOBODY: Final = -9
 """The account of events that concern no account (SYS_*)."""
 
@@ -261,6 +265,9 @@ ready_keys = sa.Table(
     sa.Column("address", sa.Text, nullable=False),
 )
 
+ELSEWHERE: Final = "elsewhere"
+"""The purpose of an address of another cell's, of which this one has a coin: what it gets is that cell's."""
+
 addresses = sa.Table(
     "addresses",
     metadata,
@@ -274,7 +281,9 @@ addresses = sa.Table(
     sa.UniqueConstraint("account_id", "branch", "index"),
     _index("addresses_deposit_idx", "account_id", "index", where="purpose = 'deposit'"),
     _index("addresses_cold_idx", "account_id", "index", where="purpose = 'cold'"),
-    sa.CheckConstraint("purpose IN ('invoice', 'deposit', 'change', 'account', 'cold')", name="purpose"),
+    sa.CheckConstraint(
+        f"purpose IN ('invoice', 'deposit', 'change', 'account', 'cold', '{ELSEWHERE}')", name="purpose"
+    ),
     postgresql_with=APPEND_ONLY,
 )
 
@@ -741,6 +750,27 @@ postings = sa.Table(
     postgresql_with=APPEND_ONLY,
 )
 
+# ---------------------------------------------------------------- money between cells
+
+crossings = sa.Table(
+    "crossings",
+    metadata,
+    sa.Column("entry_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),  # of another cell
+    sa.Column("amount", Amount, nullable=False),  # what it got, or gave (negative)
+    # The entry's number in the cell of whoever asked for it: the whole is known by it everywhere.
+    sa.Column("transfer_id", sa.BigInteger, nullable=False),
+    postgresql_with=APPEND_ONLY,
+)
+
+counterparties = sa.Table(
+    "counterparties",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("foreign_id", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+)
+
 # ---------------------------------------------------------------- money set aside
 
 holds = sa.Table(
@@ -813,6 +843,7 @@ seals = sa.Table(
     # The first 8 bytes of each row's hash: they show which row was changed.
     sa.Column("row_checksums", sa.LargeBinary, nullable=False),
     sa.Column("treasury", JSONB, nullable=False),  # the treasury's balance up to here, by asset
+    sa.Column("clearing", JSONB, nullable=False, server_default="{}"),  # that of clearing
     _created(),
 )
 

@@ -1,6 +1,6 @@
 """A command carries out many requests in one transaction, each with its own outcome, and at most once."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -65,28 +65,50 @@ async def perform(
     wait_seconds: float = idempotency.WAIT_SECONDS,
 ) -> list[Result[Resource] | Refusal]:
     """Carry the requests out. A key commits with its effect. A refused request leaves no key."""
+    first = first_claims(submitted)
+    predict = command.predict_id
+    ids = {claim: predict(submitted[index].request) if predict else None for claim, index in first.items()}
+    earlier = await idempotency.claim(db, command.kind, ids, wait_seconds)
+    new = fresh(submitted, first, earlier)
+    made = await _run(db, installation, command, [submitted[index] for index in new])
+    outcomes = results(new, made)
+    await _settle(db, command, submitted, outcomes)
+    if len(outcomes) == len(submitted):
+        return list(outcomes.values())
+    answers = {**earlier, **answers_of(command, first, outcomes)}
+    return await _with_replays(db, installation, command, submitted, outcomes, answers)
+
+
+def first_claims(submitted: Sequence[Submitted[Request]]) -> dict[Claim, int]:
+    """Return the place of the first request of each key."""
     first: dict[Claim, int] = {}
     for index, (_, claim, _) in enumerate(submitted):
         if claim is not None:
             first.setdefault(claim, index)
-    predict = command.predict_id
-    ids = {claim: predict(submitted[index].request) if predict else None for claim, index in first.items()}
-    earlier = await idempotency.claim(db, command.kind, ids, wait_seconds)
-    fresh = [
+    return first
+
+
+def fresh(
+    submitted: Sequence[Submitted[Request]],
+    first: Mapping[Claim, int],
+    earlier: Mapping[Claim, str | Refusal],
+) -> list[int]:
+    """Return the places of the requests that are to be carried out: no others have made what they ask for."""
+    return [
         index
         for index, (_, claim, _) in enumerate(submitted)
         if claim is None or (claim not in earlier and first[claim] == index)
     ]
-    made = await _run(db, installation, command, [submitted[index] for index in fresh])
-    outcomes: dict[int, Result[Resource] | Refusal] = {
+
+
+def results(
+    places: Sequence[int], made: Sequence[Resource | Refusal]
+) -> dict[int, Result[Resource] | Refusal]:
+    """Return what the requests in these places came to, by place."""
+    return {
         index: outcome if isinstance(outcome, Refusal) else Result(outcome)
-        for index, outcome in zip(fresh, made, strict=True)
+        for index, outcome in zip(places, made, strict=True)
     }
-    await _settle(db, command, submitted, outcomes)
-    if len(outcomes) == len(submitted):
-        return list(outcomes.values())
-    answers = {**earlier, **_answers(command, first, outcomes)}
-    return await _with_replays(db, installation, command, submitted, outcomes, answers)
 
 
 async def _run(
@@ -126,7 +148,7 @@ async def _settle(
     await idempotency.release(db, [claim for claim, outcome in claims if isinstance(outcome, Refusal)])
 
 
-def _answers(
+def answers_of(
     command: Command[Request, Resource],
     first: Mapping[Claim, int],
     outcomes: Mapping[int, Result[Resource] | Refusal],
@@ -139,6 +161,17 @@ def _answers(
     }
 
 
+def repeats(
+    submitted: Sequence[Submitted[Request]], outcomes: Container[int], answers: Mapping[Claim, str | Refusal]
+) -> dict[int, str | Refusal]:
+    """Return the answers of the requests that have no outcome of their own, by place."""
+    return {
+        index: answers[claim]
+        for index, (_, claim, _) in enumerate(submitted)
+        if index not in outcomes and claim is not None
+    }
+
+
 async def _with_replays(
     db: Db,
     installation: Installation,
@@ -148,11 +181,7 @@ async def _with_replays(
     answers: Mapping[Claim, str | Refusal],
 ) -> list[Result[Resource] | Refusal]:
     """Answer repeated requests with their resources as they are now."""
-    repeated = {
-        index: answers[claim]
-        for index, (_, claim, _) in enumerate(submitted)
-        if index not in outcomes and claim is not None
-    }
+    repeated = repeats(submitted, outcomes, answers)
     ids = [answer for answer in repeated.values() if isinstance(answer, str)]
     resources = await command.load(db, ids, installation) if ids else {}
     for index, answer in repeated.items():

@@ -5,7 +5,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import TREASURY
+from app.db.tables import CLEARING, TREASURY
 from app.domain import audit, ledger
 
 _VIOLATIONS: Final = f"""
@@ -13,7 +13,7 @@ _VIOLATIONS: Final = f"""
     GROUP BY e.id, p.asset HAVING sum(p.amount) IS DISTINCT FROM 0
     UNION ALL
     SELECT account_id || ' does not have of ' || asset || ' what was posted to ' || bucket FROM (
-        SELECT account_id, asset, bucket, amount FROM postings WHERE account_id <> {TREASURY}
+        SELECT account_id, asset, bucket, amount FROM postings WHERE account_id NOT IN ({TREASURY}, {CLEARING})
         UNION ALL SELECT account_id, asset, bucket, -amount FROM balances CROSS JOIN LATERAL (
             VALUES ('available', available), ('incoming', incoming), ('held', held), ('outgoing', outgoing)
         ) AS parts (bucket, amount)
@@ -28,9 +28,13 @@ _VIOLATIONS: Final = f"""
         SELECT account_id, asset, held AS amount FROM balances
         UNION ALL SELECT account_id, asset, -remaining FROM holds WHERE state = 'HELD'
         UNION ALL SELECT account_id, asset, -amount FROM escrows WHERE state IN ('LOCKED', 'DISPUTED')
+            AND NOT EXISTS (SELECT FROM counterparties WHERE counterparties.id = account_id)
     ) AS both_sides GROUP BY account_id, asset HAVING sum(amount) <> 0
 """
-_TABLES: Final = ("accounts", "assets", "entries", "postings", "holds", "escrows", "idempotency", "outbox")
+_TABLES: Final = (
+    "accounts", "assets", "entries", "postings", "crossings", "counterparties", "holds", "escrows", "idempotency",
+    "outbox",
+)  # fmt: skip
 _ALL: Final = " UNION ALL ".join(
     [f"SELECT '{name}' || CAST({name} AS text) AS row FROM {name}" for name in _TABLES]
     # A balance that was only locked has a row of zeros.

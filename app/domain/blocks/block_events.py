@@ -51,7 +51,8 @@ def _by_account(step: Step, owners: Mapping[int, Owner]) -> Mapping[int, list[Ou
     """Return by account the chain's activity, then the events of invoices, deposits and payments."""
     events: dict[int, list[OutboxEvent]] = defaultdict(list)
     block_hash = _display(step.hash)
-    for account, txids in step.txids.items():
+    here = ((account, txids) for account, txids in step.txids.items() if account in owners)
+    for account, txids in here:  # a coin may be of an account in another cell
         shown = [_display(txid) for txid in txids]
         events[account].append(
             chain_activity(owners[account], step.height, block_hash, shown, connected=step.connected)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
-from app.db.tables import accounts, addresses, coins, deposits, invoices
+from app.db.tables import ELSEWHERE, accounts, addresses, coins, deposits, invoices
 from app.domain import rates, sightings
 from app.domain.blocks import double_spend_watch, own_transaction_rows, twins
 from app.domain.blocks.block_effects import Block, BlockEffects, InvoiceKey
@@ -96,7 +96,7 @@ async def _own_addresses(db: Db, network: Network, blocks: Sequence[Block]) -> d
     scripts = {output.script for block in blocks for output in block.outputs}
     parameters = {"input_script": [script for script in scripts if len(script) == P2PKH_BYTES]}
     rows = await bulk.fetch_all(db, _PAID, parameters)
-    return {bytes(row["script"]): _own_address(network, row) for row in rows}
+    return {bytes(row["script"]): _own_address(network, row) for row in rows if row["purpose"] != ELSEWHERE}
 
 
 async def _effects(

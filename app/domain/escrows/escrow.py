@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Prepared, ReadDb, Row, bulk
-from app.db.tables import OPEN_ESCROWS, escrows
+from app.db.tables import OPEN_ESCROWS, counterparties, escrows
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
 from app.domain import accounts, ledger, pages
@@ -80,7 +80,7 @@ class EscrowFilter:
 
 async def fetch_many(db: ReadDb, ids: Sequence[int]) -> list[Escrow | Refusal]:
     """Return the escrows, in order; NoSuchEscrow where there is none."""
-    known = {row["id"]: of(row) for row in await bulk.fetch_all(db, _PREPARED, {"ids": ids})}
+    known = {row["id"]: of(row) for row in await _rows(db, _PREPARED, {"ids": ids})}
     return [known.get(escrow_id) or NoSuchEscrow(id=escrow_id, field="id") for escrow_id in ids]
 
 
@@ -103,8 +103,8 @@ async def page(db: Db, filters: EscrowFilter, request: PageRequest[int]) -> Page
         return Page([], None)
     known = [(column, owners[name].id) for column, name in sides if name]
     ids = _newest(filters, known, request.after_or(pages.BEHIND_IDS), request.rows)
-    statement = SELECT.where(bulk.among(escrows.c.id, ids)).order_by(escrows.c.id.desc())
-    return request.page([of(row) for row in await bulk.fetch_all(db, statement)], lambda escrow: escrow.id)
+    statement = _READ.where(bulk.among(escrows.c.id, ids)).order_by(escrows.c.id.desc())
+    return request.page([of(row) for row in await _rows(db, statement)], lambda escrow: escrow.id)
 
 
 def _newest(
@@ -132,7 +132,7 @@ def _of_order(filters: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]]
 
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:
     """Return the escrows that exist of these, by id."""
-    rows = await bulk.fetch_all(db, _BY_IDS, {"ids": [int(text) for text in ids]})
+    rows = await _rows(db, _PREPARED, {"ids": [int(text) for text in ids]})
     return {str(row["id"]): of(row) for row in rows}
 
 
@@ -187,24 +187,63 @@ def _party(rows: sa.FromClause, name: str) -> list[sa.ColumnElement[Any]]:
     return [*columns, (rows.c.state == "open").label(f"{name}_open")]
 
 
-SELECT: Final = (
-    sa.select(escrows, *_party(_buyers, "buyer"), *_party(_sellers, "seller"), *ledger.ASSET_COLUMNS)
-    .join(_buyers, _buyers.c.id == _BUYER)
+_ROW: Final = sa.select(
+    escrows, *_party(_buyers, "buyer"), *_party(_sellers, "seller"), *ledger.ASSET_COLUMNS
+).join(asset_rows, asset_rows.c.code == escrows.c.asset)
+_AMONG: Final = escrows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS))
+_READ: Final = _ROW.outerjoin(_buyers, _buyers.c.id == _BUYER).outerjoin(_sellers, _sellers.c.id == _SELLER)
+_PREPARED: Final = Prepared(_READ.where(_AMONG))
+_LOCK: Final = (
+    _ROW.join(_buyers, _buyers.c.id == _BUYER)
     .join(_sellers, _sellers.c.id == _SELLER)
-    .join(asset_rows, asset_rows.c.code == escrows.c.asset)
+    .where(_AMONG)
+    .order_by(escrows.c.id)
+    .with_for_update(key_share=True, of=escrows)
 )
-_BY_IDS: Final = SELECT.where(escrows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
-_PREPARED: Final = Prepared(_BY_IDS)
-_LOCK: Final = _BY_IDS.order_by(escrows.c.id).with_for_update(key_share=True, of=escrows)
+"""An escrow whose sides are in two cells has no such row: it ends in both cells at once."""
 _COMPOSED: Final = ("buyer", "seller", "asset", "hold", "reference")
 
 
+async def _rows(db: ReadDb, statement: Prepared | sa.Executable, parameters: Row | None = None) -> list[Row]:
+    """Read rows of escrows; a side in another cell is named as this cell knows it."""
+    rows: list[Row] = list(await bulk.fetch_all(db, statement, parameters))
+    strangers = {row[column] for row in rows for column, name in _SIDES if row[f"{name}_foreign_id"] is None}
+    if not strangers:
+        return rows
+    met = {row["id"]: row for row in await bulk.fetch_all(db, _MET, {"ids": sorted(strangers)})}
+    return [{**row, **_named(row, met)} for row in rows]
+
+
+_SIDES: Final = (("account_id", "buyer"), ("seller_id", "seller"))
+_MET: Final = Prepared(
+    sa.select(counterparties).where(counterparties.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)))
+)
+
+
+def _named(row: Row, met: Mapping[int, Row]) -> dict[str, object]:
+    """Return the columns of the sides that are in other cells."""
+    columns: dict[str, object] = {}
+    for column, name in _SIDES:
+        if row[f"{name}_foreign_id"] is None:
+            party = met[row[column]]
+            columns |= {f"{name}_{part}": party[part] for part in ("foreign_id", "address")}
+            columns[f"{name}_open"] = True
+    return columns
+
+
 def of(row: Row) -> Escrow:
-    """Read a row of `SELECT`."""
+    """Read a row of an escrow with its sides."""
+    buyer = Owner(row["account_id"], row["buyer_foreign_id"], row["buyer_address"], row["buyer_open"])
+    seller = Owner(row["seller_id"], row["seller_foreign_id"], row["seller_address"], row["seller_open"])
+    return between(row, buyer, seller)
+
+
+def between(row: Row, buyer: Owner, seller: Owner) -> Escrow:
+    """Read a row of an escrow between these sides."""
     plain = {name: row[name] for name in Escrow.__slots__ if name not in _COMPOSED}
     return Escrow(
-        buyer=Owner(row["account_id"], row["buyer_foreign_id"], row["buyer_address"], row["buyer_open"]),
-        seller=Owner(row["seller_id"], row["seller_foreign_id"], row["seller_address"], row["seller_open"]),
+        buyer=buyer,
+        seller=seller,
         asset=ledger.asset_of(row),
         hold=row["hold_id"],
         reference=(row["reference_type"], row["reference"]),

@@ -125,14 +125,14 @@ async def lock(db: Db, orders: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
     await accounts.keep_open(db, [order.seller for order in orders])
     owners = await accounts.owners(db, [name for order in orders for name in (order.buyer, order.seller)])
     assets = await ledger.assets_by_code(db, [order.asset for order in orders])
-    checked = [_check(order, owners, assets) for order in orders]
+    checked = [check(order, owners, assets) for order in orders]
     valid = batch.accepted(checked)
     rows = {terms.order.order_id: terms.row() for terms in valid}
     if len(rows) < len(valid):
         raise SameOrder
     now = await holds.clock(db, locked_holds)
     claimed = await escrows.claim(db, rows)
-    decided = [_decide(terms, claimed, locked_holds, now) for terms in valid]
+    decided = [decide(terms, claimed, locked_holds, now) for terms in valid]
     accepted = batch.accepted(decided)
     refusals = await transfers.post_groups(db, [locked.group for locked in accepted])
     outcomes = [refusal or locked.escrow for refusal, locked in zip(refusals, accepted, strict=True)]
@@ -145,7 +145,7 @@ async def lock(db: Db, orders: Sequence[NewEscrow]) -> list[Escrow | Refusal]:
 LOCK: Final = Command("escrow", plain(lock), plain(escrows.by_ids), lambda escrow: str(escrow.id))
 
 
-def _check(
+def check(
     order: NewEscrow, owners: Mapping[str, Owner], assets: Mapping[str, Asset]
 ) -> EscrowTerms | Refusal:
     """Read whom and how much the order means, or refuse it."""
@@ -176,7 +176,7 @@ def _side(name: str, field: str, owners: Mapping[str, Owner]) -> Owner:
     return owner
 
 
-def _decide(
+def decide(
     terms: EscrowTerms,
     claimed: Mapping[str, tuple[int, datetime]],
     locked_holds: dict[int, Hold],

@@ -68,11 +68,11 @@ async def end(db: Db, orders: Sequence[End], installation: Installation) -> list
     Fees go to the platform's account. A seller is paid even if it was closed meanwhile.
     """
     locked = await escrows.lock(db, [order.escrow for order in orders])
-    decided = batch.decide(orders, locked, lambda order: order.escrow, _decide)
+    decided = batch.decide(orders, locked, lambda order: order.escrow, decide)
     steps = batch.accepted(decided)
     earns = any(parts is not None and parts.fee for _, parts in steps)
-    payee = await _platform(db, installation) if earns else None
-    await transfers.post_groups(db, [_group(escrow, parts, payee) for escrow, parts in steps])
+    payee = await platform_of(db, installation) if earns else None
+    await transfers.post_groups(db, [group_of(escrow, parts, payee) for escrow, parts in steps])
     await escrows.write(db, list({escrow.id: escrow for escrow, _ in steps}.values()))
     return batch.outcomes(decided, [escrow for escrow, _ in steps])
 
@@ -80,7 +80,7 @@ async def end(db: Db, orders: Sequence[End], installation: Installation) -> list
 END: Final = Command("escrow-end", end, plain(escrows.by_ids), lambda escrow: str(escrow.id))
 
 
-async def _platform(db: Db, installation: Installation) -> Owner:
+async def platform_of(db: Db, installation: Installation) -> Owner:
     """Return the account that gets the fees. The first fee opens it, also where two come at once.
 
     Raises NoReadyKeys where no key is ready for it.
@@ -94,7 +94,7 @@ async def _platform(db: Db, installation: Installation) -> Owner:
     return Owner(account.id, account.foreign_id, account.address)
 
 
-def _decide(order: End, escrow: Escrow | None) -> Step[Escrow, Parts | None] | Refusal:
+def decide(order: End, escrow: Escrow | None) -> Step[Escrow, Parts | None] | Refusal:
     """Return the escrow after the order, and who gets what (None: nothing is paid yet)."""
     if escrow is None:
         return NoSuchEscrow(id=order.escrow, field="id")
@@ -125,8 +125,11 @@ def _parts(order: End, escrow: Escrow) -> Parts | Refusal:
     return Parts(seller, buyer, min(escrow.fee, seller))
 
 
-def _group(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> EntryGroup:
-    """Credit the seller with the whole part and debit the fee, so that a statement shows both."""
+def group_of(escrow: Escrow, parts: Parts | None, platform: Owner | None) -> EntryGroup:
+    """Return the entry of the end, and its events.
+
+    The seller is credited with the whole part, and debited with the fee, so that a statement shows both.
+    """
     events: tuple[AccountEvent, ...] = escrows.state_events(escrow)
     if parts is None:
         return EntryGroup(escrow.asset, (), events)

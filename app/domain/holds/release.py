@@ -66,7 +66,10 @@ async def capture(db: Db, orders: Sequence[Capture]) -> list[Hold | Refusal]:
     locked = await holds.lock(db, [order.hold for order in orders])
     time = await holds.clock(db, locked)
     decided = batch.decide(
-        orders, locked, lambda order: order.hold, lambda order, hold: _capture(order, hold, payees, time)
+        orders,
+        locked,
+        lambda order: order.hold,
+        lambda order, hold: decide_capture(order, hold, payees, time),
     )
     return batch.outcomes(decided, await _post(db, batch.accepted(decided)))
 
@@ -103,9 +106,10 @@ def _payee(order: Capture, hold: Hold, payees: Mapping[str, Owner]) -> Owner | R
     return payee
 
 
-def _capture(
+def decide_capture(
     order: Capture, hold: Hold | None, payees: Mapping[str, Owner], time: datetime | None
 ) -> HoldStep | Refusal:
+    """Return the hold after the capture, and its entries, or why it cannot be captured."""
     if hold is None:
         return NoSuchHold(id=order.hold, field="id")
     amount = hold.over(time) or hold.amount_of(order.amount)

@@ -53,7 +53,7 @@ async def settle(
         orders,
         locked,
         lambda order: order.address,
-        lambda order, invoice: _settle(order, payers.get(order.foreign_id), invoice, available),
+        lambda order, invoice: decide(order, payers.get(order.foreign_id), invoice, available),
     )
     steps = batch.accepted(decided)
     made = await transfers.post_invoice_transfers(db, [transfer for _, transfer in steps])
@@ -92,9 +92,10 @@ def _pay_order(network: Network, order: PayFromOrder, invoice: LockedInvoice | N
     return PayOrder(order.foreign_id, (payee,), reference=invoice.address, asked_by=order.asked_by)
 
 
-def _settle(
+def decide(
     order: PayFromOrder, payer: Owner | None, invoice: LockedInvoice | None, available: Available
 ) -> Step[LockedInvoice, InvoiceTransfer] | Refusal:
+    """Return the invoice after it is paid, and the transfer that pays it, or why it cannot be."""
     if payer is None:
         return NoSuchAccount(foreign_id=order.foreign_id, field="foreign_id")
     if invoice is None:

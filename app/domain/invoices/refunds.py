@@ -83,7 +83,7 @@ async def refund_inside(
         orders,
         locked,
         lambda order: order.invoice,
-        lambda order, invoice: _refund(
+        lambda order, invoice: decide(
             order, payees.get(order.to), invoice, on_chain.get(order.invoice, 0), available
         ),
     )
@@ -130,9 +130,10 @@ REFUND_TO_ADDRESS: Final = Command(
 )
 
 
-def _refund(
+def decide(
     order: Refund, payee: Owner | None, invoice: LockedInvoice | None, on_chain: int, available: Available
 ) -> Step[LockedInvoice, InvoiceTransfer] | Refusal:
+    """Return the invoice after the refund, and the transfer that gives the money back, or why it cannot be."""
     if invoice is None:
         return NoSuchInvoice(address=order.invoice, field="id")
     amount = order.amount_of(invoice, on_chain)

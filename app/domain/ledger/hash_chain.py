@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import TREASURY, entries, seals
+from app.db.tables import CLEARING, TREASURY, entries, seals
 from app.domain.ledger import seal_gates
 
 ENTRIES: Final = 1_000
@@ -48,8 +48,8 @@ _NEXT_LINES: Final = LINES.format(
 )
 _SEAL: Final = sa.text(f"""
     WITH previous AS (
-        SELECT number, last_entry, hash, treasury FROM seals
-        UNION ALL SELECT 0, 0, sha256(''), '{{}}'
+        SELECT number, last_entry, hash, treasury, clearing FROM seals
+        UNION ALL SELECT 0, 0, sha256(''), '{{}}', '{{}}'
         ORDER BY number DESC LIMIT 1
     ), leaves AS MATERIALIZED (
         SELECT id, sha256(convert_to(line, 'UTF8')) AS leaf
@@ -59,16 +59,20 @@ _SEAL: Final = sa.text(f"""
             string_agg(substring(leaf FOR {MARK}), '' ORDER BY id) AS row_checksums
         FROM leaves
     ), issued AS (
-        SELECT asset, sum(amount) AS amount FROM (
-            SELECT key AS asset, value::numeric AS amount FROM previous, jsonb_each_text(treasury)
+        SELECT account_id, asset, sum(amount) AS amount FROM (
+            SELECT {TREASURY} AS account_id, key AS asset, value::numeric AS amount
+            FROM previous, jsonb_each_text(treasury)
+            UNION ALL SELECT {CLEARING}, key, value::numeric FROM previous, jsonb_each_text(clearing)
             UNION ALL
-            SELECT asset, amount FROM postings JOIN leaves ON entry_id = id WHERE account_id = {TREASURY}
-        ) AS parts GROUP BY asset
+            SELECT account_id, asset, amount FROM postings JOIN leaves ON entry_id = id
+            WHERE account_id IN ({TREASURY}, {CLEARING})
+        ) AS parts GROUP BY account_id, asset
     )
-    INSERT INTO seals (number, first_entry, last_entry, entries, hash, row_checksums, treasury)
+    INSERT INTO seals (number, first_entry, last_entry, entries, hash, row_checksums, treasury, clearing)
     SELECT previous.number + 1, previous.last_entry + 1, summed.last_entry, summed.entries,
         sha256(previous.hash || leaves), row_checksums,
-        coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued), '{{}}')
+        coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued WHERE account_id = {TREASURY}), '{{}}'),
+        coalesce((SELECT jsonb_object_agg(asset, amount) FROM issued WHERE account_id = {CLEARING}), '{{}}')
     FROM previous, summed WHERE summed.entries > 0
     ON CONFLICT DO NOTHING
 """).bindparams(sa.bindparam("until", type_=sa.BigInteger))  # noqa: S608  made of this module's constants

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from app.db.tables import CLAWBACK, TREASURY
+from app.db.tables import CLAWBACK, TREASURY, WITHOUT_BALANCE
 from app.domain.owner import AccountClosed
 from app.domain.refusals import Conflict, Refusal
 from app.money import DOGE
@@ -119,7 +119,7 @@ class BalanceTooLarge(Conflict):
 
 
 class AppliedPosting(NamedTuple):
-    """A posting with the balance after it; zeros for the treasury, which has no balance row."""
+    """A posting with the balance after it; zeros for what has no balance row, the treasury and clearing."""
 
     posting: Posting
     balance: Balance
@@ -195,12 +195,12 @@ class Journal:
 
 
 def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
-    """Return the keys of the balances that the entries may change; the treasury has no balance row."""
+    """Return the keys of the balances that the entries may change; the treasury and clearing have no balance rows."""
     touched_keys = {
         (account, asset)
         for entry in new_entries
         for account, _, _, asset in entry.postings
-        if account != TREASURY
+        if account not in WITHOUT_BALANCE
     }
     return touched_keys | {
         (CLAWBACK, posting.asset) for entry in new_entries if entry.clawback for posting in entry.postings
@@ -208,8 +208,12 @@ def balance_keys(new_entries: Iterable[Entry]) -> set[BalanceKey]:
 
 
 def balances_after(lines: Iterable[AppliedPosting]) -> dict[BalanceKey, Balance]:
-    """Return each balance after its last posting, without the treasury's."""
-    return {(account, asset): balance for (account, _, _, asset), balance in lines if account != TREASURY}
+    """Return each balance after its last posting, without those of the treasury and of clearing."""
+    return {
+        (account, asset): balance
+        for (account, _, _, asset), balance in lines
+        if account not in WITHOUT_BALANCE
+    }
 
 
 def _charged(moves: Sequence[Posting]) -> int:
@@ -240,7 +244,7 @@ def _lines(
     lines = []
     for posting in moves:
         account, bucket, amount, asset = posting
-        if account == TREASURY:
+        if account in WITHOUT_BALANCE:
             lines.append(AppliedPosting(posting, Balance()))
             continue
         balance_key = account, asset

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, Prepared, bulk, copy, serialization_failure
-from app.db.tables import NOW, TREASURY, accounts, entries, postings
+from app.db.tables import NOW, WITHOUT_BALANCE, accounts, entries, postings
 from app.domain.ledger import balance_locks, journal, seal_gates
 from app.domain.ledger.journal import (
     AlreadyPosted,
@@ -55,7 +55,7 @@ async def decide(db: Db, new_entries: Sequence[Entry]) -> tuple[list[Outcome], P
     """Do the first half of `post`; `write` is the second, during which the caller can prepare something."""
     if not new_entries:
         return [], Pending([], {})
-    opened = await _open(db, new_entries)
+    opened = await open_journal(db, new_entries)
     outcomes = [opened.journal.decide(entry) for entry in new_entries]
     posted = await _number(db, opened, [outcome for outcome in outcomes if isinstance(outcome, Decided)])
     numbered = iter(posted)
@@ -69,7 +69,7 @@ async def decide_together(
     """Do the first half of `post_together`; `write` is the second."""
     if not any(groups):
         return [[] for _ in groups], Pending([], {})
-    opened = await _open(db, [entry for group in groups for entry in group])
+    opened = await open_journal(db, [entry for group in groups for entry in group])
     outcomes = [opened.journal.decide_together(group) for group in groups]
     decided = [item for group in outcomes if not isinstance(group, Failed) for item in group]
     posted = await _number(db, opened, decided)
@@ -96,7 +96,7 @@ def _credited(new_entries: Sequence[Entry]) -> list[int]:
     return list({account for account, _, amount, _ in lines if account >= 0 and amount > 0})
 
 
-async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
+async def open_journal(db: Db, new_entries: Sequence[Entry]) -> "Opened":
     """Lock the balances, then read what depends on their locks, and share the gate of the next seal.
 
     A transaction that posted the same key, or closed a credited account, held the same locks. So this reads
@@ -112,7 +112,7 @@ async def _open(db: Db, new_entries: Sequence[Entry]) -> "_Opened":
     if gate is None:
         raise serialization_failure("the gate was closed meanwhile")
     names = await _names(db, closed) if closed else {}
-    return _Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
+    return Opened(Journal(locked.balances, set(keys), names), locked.rows, max(clock, locked.latest))
 
 
 async def _names(db: Db, ids: Sequence[int]) -> dict[int, str]:
@@ -120,7 +120,7 @@ async def _names(db: Db, ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.foreign_id for row in rows}
 
 
-class _Opened(NamedTuple):
+class Opened(NamedTuple):
     """A journal, the row ids of its balances, and the time of all entries that it decides."""
 
     journal: Journal
@@ -168,7 +168,7 @@ async def lock_available(db: Db, accounts: Iterable[int]) -> dict[int, int]:
     return {account: balance.available for (account, _), balance in balances.items()}
 
 
-async def _number(db: Db, opened: _Opened, decided: Sequence[Decided]) -> list[Posted]:
+async def _number(db: Db, opened: Opened, decided: Sequence[Decided]) -> list[Posted]:
     """Give the entries numbers and one time, read under the locks: it never runs back on an account."""
     numbers = await bulk.new_ids(db, entries, len(decided))
     return [Posted(*entry, number, opened.time) for entry, number in zip(decided, numbers, strict=True)]
@@ -196,8 +196,8 @@ def _entry_row(posted: Posted) -> tuple[object, ...]:
 
 
 def _posting_row(line: AppliedPosting, entry_id: int) -> tuple[object, ...]:
-    """A posting of the treasury, where no lock counts them, has the number of its entry."""
+    """Where no lock counts the postings, as of the treasury and of clearing, they have the number of their entry."""
     posting, balance = line
     account, bucket, amount, asset = posting
-    after = balance._replace(seq=entry_id) if account == TREASURY else balance
+    after = balance._replace(seq=entry_id) if account in WITHOUT_BALANCE else balance
     return (account, asset, entry_id, bucket, amount, *after)

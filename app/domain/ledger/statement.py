@@ -213,6 +213,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "UNKNOWN_SPENT": "WITHDRAWAL",
     "UNKNOWN_UNSPENT": "REVERSAL",
     "COVER": "COVER",
+    "HAND_OVER": "WITHDRAWAL",
+    "GATHER": "TRANSFER",
     "PAYFROM": "TRANSFER",
     "TRANSFER": "TRANSFER",
     "REVERSAL": "REVERSAL",

@@ -1,4 +1,4 @@
-"""The system accounts: those of the chain have balance rows; the treasury has none."""
+"""The system accounts: those of the chain have balance rows; the treasury and clearing have none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import CLAWBACK, COLD_STORAGE, NETWORK_FEES, TREASURY, WORLD
+from app.db.tables import CLAWBACK, CLEARING, COLD_STORAGE, NETWORK_FEES, TREASURY, WORLD
 from app.domain.ledger import assets, balances
 from app.domain.ledger.assets import Asset
 from app.domain.ledger.journal import Balance, Bucket
@@ -20,6 +20,7 @@ SYSTEM_ACCOUNTS: Final[Mapping[int, str]] = {
     CLAWBACK: "clawback",
     TREASURY: "treasury",
     COLD_STORAGE: "cold_storage",
+    CLEARING: "clearing",
 }
 """Their names, by number."""
 
@@ -51,23 +52,33 @@ async def system_balances(db: Db) -> list[SystemBalance]:
 
 
 async def treasury_balances(db: Db) -> dict[str, int]:
-    """Return what the treasury has of each asset, by code: below zero is what was issued.
-
-    It is the sum in the last seal and of the postings behind that seal, whose numbers are those of their
-    entries.
-    """
+    """Return what the treasury has of each asset, by code: below zero is what was issued."""
     return {row.code: int(row.total) for row in await db.execute(_TREASURY)}
 
 
-_TREASURY: Final = sa.text(f"""
-    SELECT code, coalesce((seal.treasury ->> code)::numeric, 0) + coalesce(later.amount, 0) AS total
-    FROM assets
-    LEFT JOIN (SELECT last_entry, treasury FROM seals ORDER BY number DESC LIMIT 1) AS seal ON true
-    CROSS JOIN LATERAL (
-        SELECT sum(amount) AS amount FROM postings
-        WHERE account_id = {TREASURY} AND asset = code AND seq > coalesce(seal.last_entry, 0)
-    ) AS later
-""")  # noqa: S608  a constant
+async def clearing_balances(db: Db) -> dict[str, int]:
+    """Return what clearing has of each asset, by code: what this cell's accounts gave to others, less what they got."""
+    return {row.code: int(row.total) for row in await db.execute(_CLEARING)}
+
+
+def _without_row(name: str, account: int) -> sa.TextClause:
+    """Sum up an account without a balance row: what the last seal says, and the postings behind that seal.
+
+    The numbers of these postings are those of their entries.
+    """
+    return sa.text(f"""
+        SELECT code, coalesce((seal.{name} ->> code)::numeric, 0) + coalesce(later.amount, 0) AS total
+        FROM assets
+        LEFT JOIN (SELECT last_entry, {name} FROM seals ORDER BY number DESC LIMIT 1) AS seal ON true
+        CROSS JOIN LATERAL (
+            SELECT sum(amount) AS amount FROM postings
+            WHERE account_id = {account} AND asset = code AND seq > coalesce(seal.last_entry, 0)
+        ) AS later
+    """)  # noqa: S608  constants
+
+
+_TREASURY: Final = _without_row("treasury", TREASURY)
+_CLEARING: Final = _without_row("clearing", CLEARING)
 
 
 def _total(balance: Balance | None) -> int:

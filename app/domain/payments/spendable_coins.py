@@ -129,7 +129,7 @@ async def _unless_spent(db: Db, outpoints: sa.Select[tuple[bytes, int]]) -> Spen
     outpoint = outpoints.subquery()
     same = sa.and_(coins.c.txid == outpoint.c.txid, coins.c.vout == outpoint.c.vout)
     selected = sa.select(*_COLUMNS, _tier(Tier.OWN), coins.c.spent_height)
-    rows = await bulk.fetch_all(db, selected.select_from(_WITH_ADDRESS.join(outpoint, same)))
+    rows = await bulk.fetch_all(db, selected.select_from(WITH_ADDRESS.join(outpoint, same)))
     return _spendable(rows if all(row["spent_height"] is None for row in rows) else ())
 
 
@@ -171,7 +171,7 @@ async def take(
     ]
     await _lock_parents(db, set(unconfirmed))
     keys = [{"txid": row["txid"], "vout": row["vout"]} for row in inputs]
-    locked = (await db.execute(_LOCK_FREE, bulk.arrays(keys))).all()
+    locked = (await db.execute(LOCK_FREE, bulk.arrays(keys))).all()
     if len(locked) != len(inputs):
         raise CoinTaken
     firsts = first or {}
@@ -207,12 +207,12 @@ _COLUMNS: Final = (
     *(coins.c[name] for name in ("txid", "vout", "account_id", "branch", "index", "amount")),
     addresses.c.script,
 )
-_WITH_ADDRESS: Final = coins.join(
+WITH_ADDRESS: Final = coins.join(
     addresses, sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index")))
 )
 _FREE: Final = sa.and_(coins.c.transaction_id.is_(None), coins.c.spent_height.is_(None))
 _KEY: Final = bulk.unnested(coins, ("txid", "vout"))
-_LOCK_FREE: Final = (
+LOCK_FREE: Final = (
     sa.select(coins.c.txid, coins.c.vout)
     .join(_KEY, sa.and_(coins.c.txid == _KEY.c.txid, coins.c.vout == _KEY.c.vout))
     .where(_FREE)
@@ -227,10 +227,10 @@ def _is_confirmed_deposit() -> sa.ColumnElement[bool]:
     return sa.select(deposits.c.state).where(*same).scalar_subquery() == "confirmed"
 
 
-_CONFIRMED: Final = sa.and_(
+CONFIRMED: Final = sa.and_(
     _FREE, sa.or_(sa.and_(coins.c.change, coins.c.height.is_not(None)), _is_confirmed_deposit())
 )
-_FREE_COINS: Final = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(_WITH_ADDRESS).where(_CONFIRMED)
+_FREE_COINS: Final = sa.select(*_COLUMNS, _tier(Tier.POOL)).select_from(WITH_ADDRESS).where(CONFIRMED)
 _NEEDS: Final = bulk.unnested(coins, ("account_id", "amount"))
 _ACCOUNTS: Final = sa.select(_NEEDS.c.account_id).distinct().subquery("paying")
 _AMOUNTS: Final = sa.select(_NEEDS.c.amount).distinct().subquery("amounts_paid")
@@ -243,7 +243,7 @@ def _candidates(tier: Tier, accounts: sa.FromClause | None, near: sa.FromClause)
     `near` has the amounts. Where `accounts` has account ids, only their coins count, and `near` names the
     account of each amount.
     """
-    every = sa.select(*_COLUMNS, _tier(tier)).select_from(_WITH_ADDRESS).where(_CONFIRMED)
+    every = sa.select(*_COLUMNS, _tier(tier)).select_from(WITH_ADDRESS).where(CONFIRMED)
     own = every if accounts is None else every.where(coins.c.account_id == accounts.c.account_id)
     about = every if accounts is None else every.where(coins.c.account_id == near.c.account_id)
     nearest = sa.bindparam("nearest", type_=sa.BigInteger)
@@ -267,7 +267,7 @@ _OWN: Final = _candidates(Tier.OWN, _ACCOUNTS, _NEEDS)
 _POOL: Final = _candidates(Tier.POOL, None, _AMOUNTS)
 _UNCONFIRMED: Final = (
     sa.select(*_COLUMNS, _tier(Tier.UNCONFIRMED))
-    .select_from(_WITH_ADDRESS.join(transactions, transactions.c.txid == coins.c.txid))
+    .select_from(WITH_ADDRESS.join(transactions, transactions.c.txid == coins.c.txid))
     .where(_FREE, coins.c.change, coins.c.height.is_(None))
     .where(transactions.c.state.in_(versions.UNMINED), transactions.c.broadcast_by_us)
     .where(transactions.c.replaces.is_(None), ~transactions.c.underpriced, ~versions.SIGNED_AGAIN)

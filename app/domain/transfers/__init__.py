@@ -3,6 +3,7 @@
 from app.domain.transfers.account_opening import PUT_ACCOUNT
 from app.domain.transfers.atomic import MAKE_ATOMIC
 from app.domain.transfers.credit import Credit, holder, is_credit
+from app.domain.transfers.elsewhere import Share
 from app.domain.transfers.grouped import (
     AccountEvent,
     Available,
@@ -38,4 +39,4 @@ from app.domain.transfers.reversal import (
     ReversalOrder,
     reverse,
 )
-from app.domain.transfers.transfer import FETCH, NoSuchTransfer, Share, Transfer, by_ids, within
+from app.domain.transfers.transfer import FETCH, NoSuchTransfer, Transfer, by_ids, within

@@ -20,12 +20,15 @@ TransferGroup = tuple[Transfer, ...]
 async def make(db: Db, groups: Sequence[Sequence[TransferOrder]]) -> list[TransferGroup | Refusal]:
     """Make the groups in order; a refusal names the first transfer of a group that cannot be made."""
     parties = await making.load_parties(db, [order for orders in groups for order in orders])
-    plans = [_plans(orders, parties) for orders in groups]
+    plans = [plan_group(orders, [parties] * len(orders)) for orders in groups]
     accepted = batch.accepted(plans)
     outcomes, pending = await ledger.decide_together(
         db, [[plan.entry for plan in group] for group in accepted]
     )
-    posted = [_posted(group, outcome, parties) for group, outcome in zip(accepted, outcomes, strict=True)]
+    posted = [
+        posted_group(group, outcome, [parties] * len(group))
+        for group, outcome in zip(accepted, outcomes, strict=True)
+    ]
     made = batch.accepted(posted)
     transfers = iter(
         await making.write_transfers(db, parties, [plan for group in made for plan in group], pending)
@@ -35,9 +38,10 @@ async def make(db: Db, groups: Sequence[Sequence[TransferOrder]]) -> list[Transf
     )
 
 
-def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPlan] | Refusal:
+def plan_group(orders: Sequence[TransferOrder], sides: Sequence[Parties]) -> list[TransferPlan] | Refusal:
+    """Return the entries of a group, or what is wrong with it; `sides` are the parties of each order."""
     plans: list[TransferPlan] = []
-    for index, order in enumerate(orders):
+    for index, (order, parties) in enumerate(zip(orders, sides, strict=True)):
         plan = making.plan_order(order, parties)
         if isinstance(plan, Refusal):
             return _of_transfer(index, plan)
@@ -45,12 +49,13 @@ def _plans(orders: Sequence[TransferOrder], parties: Parties) -> list[TransferPl
     return plans
 
 
-def _posted(
-    plans: Sequence[TransferPlan], outcome: Sequence[Posted] | Failed, parties: Parties
+def posted_group(
+    plans: Sequence[TransferPlan], outcome: Sequence[Posted] | Failed, sides: Sequence[Parties]
 ) -> list[PostedPlan] | Refusal:
+    """Return the plans with their entries, or the refusal of the group."""
     if isinstance(outcome, Failed):
         index = outcome.position
-        return _of_transfer(index, making.refusal_of(plans[index], outcome.outcome, parties))
+        return _of_transfer(index, making.refusal_of(plans[index], outcome.outcome, sides[index]))
     return [PostedPlan(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
 
 
@@ -68,9 +73,9 @@ async def _by_ids(db: Db, ids: Sequence[str]) -> Mapping[str, TransferGroup]:
     return {group_id: tuple(transfers[part] for part in group) for group_id, group in parts.items()}
 
 
-def _id(group: TransferGroup) -> str:
+def id_of(group: TransferGroup) -> str:
     """Return the ids of all its transfers."""
     return ",".join(str(transfer.id) for transfer in group)
 
 
-MAKE_ATOMIC: Final = Command("trade", plain(make), plain(_by_ids), _id)
+MAKE_ATOMIC: Final = Command("trade", plain(make), plain(_by_ids), id_of)

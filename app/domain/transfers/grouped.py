@@ -15,6 +15,7 @@ from app.domain.ledger import (
     Entry,
     Failed,
     InsufficientFunds,
+    Outcome,
     Posted,
     Posting,
 )
@@ -53,7 +54,15 @@ async def post_groups(db: Db, groups: Sequence[EntryGroup]) -> list[Refusal | No
     The refusal of a group that is not `alone` is raised: the transaction is undone, and its requests run one
     by one.
     """
-    outcomes = await ledger.post_together(db, [group.entries for group in groups])
+    refusals, events = reported(groups, await ledger.post_together(db, [group.entries for group in groups]))
+    await outbox.emit(db, events)
+    return refusals
+
+
+def reported(
+    groups: Sequence[EntryGroup], outcomes: Sequence[list[Posted] | Failed]
+) -> tuple[list[Refusal | None], list[OutboxEvent]]:
+    """Return the refusal of each group that was refused, and the events of the others; raises as `post_groups`."""
     pairs = list(zip(groups, outcomes, strict=True))
     refusals = [_refusal(group, outcome) if isinstance(outcome, Failed) else None for group, outcome in pairs]
     posted = [
@@ -64,8 +73,7 @@ async def post_groups(db: Db, groups: Sequence[EntryGroup]) -> list[Refusal | No
     events = [event for group, lines in posted for event in _events(group, lines)]
     owners = [event.owner for group, _ in posted for event in group.events]
     balances = outbox.balance_changes(owners, [line for _, lines in posted for line in lines])
-    await outbox.emit(db, [*events, *balances])
-    return refusals
+    return refusals, [*events, *balances]
 
 
 def _refusal(group: EntryGroup, failed: Failed) -> Refusal:
@@ -144,9 +152,19 @@ async def post_invoice_transfers(db: Db, transfers: Sequence[InvoiceTransfer]) -
     """Post the transfers and emit their events. They were decided under the locks of their balances."""
     entries = [transfer.entry for transfer in transfers]
     events = [event for transfer in transfers for event in transfer.events]
-    owners = [owner for transfer in transfers for owner in (transfer.payer, transfer.payee)]
+    owners = sides(transfers)
+    return invoice_transfers(owners, await outbox.post_and_emit(db, entries, events, owners))
+
+
+def sides(transfers: Sequence[InvoiceTransfer]) -> list[Owner]:
+    """Return who pays and who is paid."""
+    return [owner for transfer in transfers for owner in (transfer.payer, transfer.payee)]
+
+
+def invoice_transfers(owners: Sequence[Owner], outcomes: Sequence[Outcome]) -> list[Transfer]:
+    """Return the posted entries as transfers between the owners; raises where one was not posted."""
     posted: list[Posted] = []
-    for outcome in await outbox.post_and_emit(db, entries, events, owners):
+    for outcome in outcomes:
         if not isinstance(outcome, Posted):
             raise outcome if isinstance(outcome, Refusal) else AssertionError(outcome)
         posted.append(outcome)

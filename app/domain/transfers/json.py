@@ -15,7 +15,8 @@ from app import money
 from app.domain.ledger import AppliedPosting, Posted
 from app.domain.outbox import OutboxEvent
 from app.domain.owner import Owner
-from app.domain.transfers.transfer import Share, Transfer
+from app.domain.transfers.elsewhere import Share
+from app.domain.transfers.transfer import Transfer
 
 time: Final = lru_cache(maxsize=100)(datetime.isoformat)
 """Write a time. Transfers that were posted together have the same one."""

@@ -69,7 +69,8 @@ async def page(
 ) -> Page[Transfer, TransferCursor]:
     """Return a page of the transfers wanted, the newest first; refuses with NoSuchAccount and NoSuchAsset.
 
-    A page can be short or empty, and the list still goes on.
+    A page can be short or empty, and the list still goes on. Of a transfer between cells the list of all accounts has
+    the half in the cell of whoever asked for it; an account's own list has the half in its cell.
     """
     if wanted.asset:
         await ledger.fetch_asset(db, wanted.asset)
@@ -83,7 +84,12 @@ async def page(
     ids = [str(row["entry_id"]) for row in page.items]
     transfers = await transfer.by_ids(db, ids) if ids else {}
     rest = page.rest or (scan.cursor(rows[-1]) if more else None)
-    return Page([transfers[number] for number in ids], rest)
+    page_items = [
+        listed
+        for number in ids
+        if (listed := transfers[number]) and (account is not None or str(listed.id) == number)
+    ]
+    return Page(page_items, rest)
 
 
 async def _read(db: Db, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:

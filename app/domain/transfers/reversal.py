@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db import Db, bulk
-from app.db.tables import TREASURY, accounts, postings
+from app.db.tables import CLEARING, TREASURY, accounts, postings
 from app.domain import batch, ledger
 from app.domain.audit_log import Audited
 from app.domain.commands import Command, plain
@@ -64,18 +64,12 @@ async def reverse(db: Db, orders: Sequence[ReversalOrder]) -> list[Transfer | Re
         transfer.id: transfer for transfer in await load_transfers(db, [order.id for order in orders])
     }
     parts = await _parts(db, list(transfers))
-    parties = Parties(
-        {
-            ISSUER if part.owner is TREASURY_OWNER else part.owner.foreign_id: part.owner
-            for of_transfer in parts.values()
-            for part in of_transfer
-        },
-        await ledger.assets_by_code(db, {transfer.asset for transfer in transfers.values()}),
-    )
-    plans = [_plan(order, transfers.get(order.id), parts.get(order.id, ()), parties) for order in orders]
+    assets = await ledger.assets_by_code(db, {transfer.asset for transfer in transfers.values()})
+    parties = parties_of([part for of_transfer in parts.values() for part in of_transfer], assets)
+    plans = [plan_order(order, transfers.get(order.id), parts.get(order.id, ()), parties) for order in orders]
     accepted = batch.accepted(plans)
     outcomes, pending = await ledger.decide(db, [plan.entry for plan in accepted])
-    posted = [_posted(plan, outcome, parties) for plan, outcome in zip(accepted, outcomes, strict=True)]
+    posted = [posted_plan(plan, outcome, parties) for plan, outcome in zip(accepted, outcomes, strict=True)]
     reversals = await making.write_transfers(db, parties, batch.accepted(posted), pending)
     return batch.outcomes(plans, batch.outcomes(posted, reversals))
 
@@ -88,7 +82,15 @@ REVERSE: Final = Command(
 )
 
 
-class _Part(NamedTuple):
+def parties_of(parts: Sequence["Part"], assets: Mapping[str, Asset]) -> Parties:
+    """Return whose parts these are."""
+    owners = [part.owner for part in parts]
+    return Parties(
+        {ISSUER if owner is TREASURY_OWNER else owner.foreign_id: owner for owner in owners}, assets
+    )
+
+
+class Part(NamedTuple):
     """What an account gave (-) or got (+) by a transfer."""
 
     owner: Owner
@@ -106,25 +108,29 @@ _PARTS: Final = (
 )
 
 
-async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[_Part]]:
+async def _parts(db: Db, ids: Sequence[int]) -> dict[int, list[Part]]:
     """Return the parts of each transfer. Accounts are found by number: another may have the name by now."""
-    parts_of: dict[int, list[_Part]] = {}
+    parts_of: dict[int, list[Part]] = {}
     for row in await db.execute(_PARTS, {"ids": list(ids)}) if ids else ():
+        if row.account_id == CLEARING:
+            raise RuntimeError("a transfer between cells is taken back in all of them at once")
         columns = (row.account_id, row.foreign_id, row.address, row.open)
         owner = TREASURY_OWNER if row.account_id == TREASURY else Owner(*columns)
-        parts_of.setdefault(row.entry_id, []).append(_Part(owner, row.amount))
+        parts_of.setdefault(row.entry_id, []).append(Part(owner, row.amount))
     return parts_of
 
 
-def _posted(plan: TransferPlan, outcome: Outcome, parties: Parties) -> PostedPlan | Refusal:
+def posted_plan(plan: TransferPlan, outcome: Outcome, parties: Parties) -> PostedPlan | Refusal:
+    """Return the plan with its entry, or its refusal."""
     if isinstance(outcome, AlreadyPosted):
         return AlreadyReversed(id=plan.entry.cause[1])
     return making.posted_plan(plan, outcome, parties)
 
 
-def _plan(
-    order: ReversalOrder, transfer: Transfer | None, parts: Sequence[_Part], parties: Parties
+def plan_order(
+    order: ReversalOrder, transfer: Transfer | None, parts: Sequence[Part], parties: Parties
 ) -> TransferPlan | Refusal:
+    """Return the entry that takes the transfer back, or why it cannot be."""
     if transfer is None:
         return NoSuchTransfer(id=order.id)
     if transfer.kind in _WHY_NOT:
@@ -136,14 +142,14 @@ def _plan(
         return refusal
 
 
-def _only(payees: Sequence[_Part]) -> _Part:
+def _only(payees: Sequence[Part]) -> Part:
     """Return the payee that gives a part back; of several, nobody knows who gives how much."""
     if len(payees) > 1:
         raise PartOfSeveral
     return payees[0]
 
 
-def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], asset: Asset) -> Entry:
+def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[Part], asset: Asset) -> Entry:
     """The payees give back, and the payer gets."""
     amount = transfer.amount if order.amount is None else asset.parse(order.amount)
     if amount > transfer.amount:
@@ -151,7 +157,7 @@ def _entry(order: ReversalOrder, transfer: Transfer, parts: Sequence[_Part], ass
     [payer] = [part.owner for part in parts if part.amount < 0]
     payees = [part for part in parts if part.amount > 0]
     if amount < transfer.amount:
-        payees = [_Part(_only(payees).owner, amount)]
+        payees = [Part(_only(payees).owner, amount)]
     if not payer.open:
         raise AccountClosed(foreign_id=payer.foreign_id, field="id")
     lines = [Posting(owner.id, Bucket.AVAILABLE, -part, asset.code) for owner, part in payees]

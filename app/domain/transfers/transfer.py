@@ -7,13 +7,15 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from app import money
-from app.db import Db, Prepared, ReadDb, Row, bulk
-from app.db.tables import TREASURY, entries, postings
+from app.db import Prepared, ReadDb, Row, bulk
+from app.db.tables import CLEARING, TREASURY, entries, postings
 from app.domain.access import Reach
 from app.domain.commands import plain
 from app.domain.ledger import SYSTEM_ACCOUNTS, Posted
 from app.domain.queries import Query
 from app.domain.refusals import NotFound, Refusal
+from app.domain.transfers import elsewhere
+from app.domain.transfers.elsewhere import Elsewhere, Share
 
 TREASURY_NAME: Final = SYSTEM_ACCOUNTS[TREASURY]
 """The treasury's name. An older version may have opened an account of that name; it is another one."""
@@ -25,13 +27,6 @@ class NoSuchTransfer(NotFound):
     """There is no transfer {id}."""
 
     field = "id"
-
-
-class Share(NamedTuple):
-    """What an account gave or got, in the asset's smallest unit; `account` is its foreign_id."""
-
-    account: str
-    amount: int
 
 
 class Transfer(NamedTuple):
@@ -97,19 +92,20 @@ def of_posted(posted: Posted, names: Mapping[int, str], decimals: int) -> Transf
 
 
 async def by_ids(db: ReadDb, ids: Sequence[str]) -> dict[str, Transfer]:
-    """Return the transfers with these ids, by id as text."""
-    return {str(transfer.id): transfer for transfer in await load(db, [int(text) for text in ids])}
+    """Return the transfers that the entries with these ids belong to, by id as text."""
+    transfers = await _by_entries(db, [int(text) for text in ids])
+    return {str(entry): transfer for entry, transfer in transfers.items()}
 
 
-async def by_keys(db: Db, keys: Sequence[str]) -> dict[str, Transfer]:
+async def by_keys(db: ReadDb, keys: Sequence[str]) -> dict[str, Transfer]:
     """Return the transfers whose entries have these keys, by key."""
-    ids = await db.scalars(_KEYED, {"keys": list(keys)})
-    return {transfer.key: transfer for transfer in await load(db, list(ids))}
+    rows = await bulk.fetch_all(db, _KEYED, {"keys": list(keys)})
+    return {transfer.key: transfer for transfer in await load(db, [row["id"] for row in rows])}
 
 
 async def fetch_many(db: ReadDb, ids: Sequence[int]) -> list[Transfer | Refusal]:
     """Return the transfers, in order; NoSuchTransfer where there is none."""
-    known = {transfer.id: transfer for transfer in await load(db, ids)}
+    known = await _by_entries(db, ids)
     return [known.get(transfer_id) or NoSuchTransfer(id=transfer_id) for transfer_id in ids]
 
 
@@ -125,13 +121,32 @@ def within(transfer: Transfer, reach: Reach, sides: Callable[[Iterable[bool]], b
 
 
 async def load(db: ReadDb, ids: Sequence[int]) -> list[Transfer]:
-    """Return those of the entries that are transfers, the newest first."""
+    """Return the transfers that the entries belong to, the newest first."""
+    return sorted((await _by_entries(db, ids)).values(), key=lambda transfer: -transfer.id)
+
+
+async def _by_entries(db: ReadDb, ids: Sequence[int]) -> dict[int, Transfer]:
+    """Return the transfers of those entries that are transfers, or halves of them, by the entry's id."""
     rows_of: dict[int, list[Row]] = {}
     for row in await bulk.fetch_all(db, _POSTINGS, {"ids": list(ids)}):
         rows_of.setdefault(row["id"], []).append(row)
     reversed_amounts = await _reversed(db, list(rows_of))
-    transfers = [_of(rows, reversed_amounts.get(entry, 0)) for entry, rows in rows_of.items()]
-    return sorted(transfers, key=lambda transfer: -transfer.id)
+    halves = [entry for entry, rows in rows_of.items() if any(row["account_id"] == CLEARING for row in rows)]
+    parts = await elsewhere.of_entries(db, halves) if halves else {}
+    transfers = {
+        entry: _of(rows, reversed_amounts.get(entry, 0), parts.get(entry)) for entry, rows in rows_of.items()
+    }
+    return transfers | await _with_reversals(db, {entry: transfers[entry] for entry in halves})
+
+
+async def _with_reversals(db: ReadDb, crossed: Mapping[int, Transfer]) -> dict[int, Transfer]:
+    """Return the transfers between cells with what came back of each: a half here says only what came back here."""
+    if not crossed:
+        return {}
+    keys = {entry: reversal_key(transfer.id) for entry, transfer in crossed.items()}
+    reversals = await by_keys(db, list(keys.values()))
+    amounts = {entry: reversals[key].amount for entry, key in keys.items() if key in reversals}
+    return {entry: transfer._replace(reversed=amounts.get(entry, 0)) for entry, transfer in crossed.items()}
 
 
 def reversal_key(transfer_id: int) -> str:
@@ -139,8 +154,8 @@ def reversal_key(transfer_id: int) -> str:
     return f"reverse:{transfer_id}"
 
 
-_KEYED: Final = sa.select(entries.c.id).where(
-    entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS))
+_KEYED: Final = Prepared(
+    sa.select(entries.c.id).where(entries.c.key == sa.any_(sa.bindparam("keys", type_=bulk.TEXTS)))
 )
 _POSTINGS: Final = Prepared(
     sa.text("""
@@ -170,10 +185,13 @@ async def _reversed(db: ReadDb, ids: Sequence[int]) -> dict[int, int]:
     return {int(row["cause_id"]): int(row["amount"]) for row in sums}
 
 
-def _of(rows: Sequence[Row], reversed_amount: int) -> Transfer:
-    """Read the rows of an entry, one for each posting."""
-    lines = [(_name(row), row["amount"]) for row in rows]
+def _of(rows: Sequence[Row], reversed_amount: int, part: Elsewhere | None = None) -> Transfer:
+    """Read the rows of an entry, one for each posting; `part` is what of the transfer lies in other cells."""
+    lines = [(_name(row), row["amount"]) for row in rows if row["account_id"] != CLEARING]
     values: dict[str, Any] = {name: rows[0][name] for name in Transfer._fields if name in rows[0]}
+    if part is not None:
+        lines += part.shares
+        values["id"] = part.transfer_id
     payers, payees = _shares(lines, -1), _shares(lines, 1)
     values |= {"amount": sum(payer.amount for payer in payers), "reversed": reversed_amount}
     reverses = _reverses(values["kind"], rows[0]["cause_id"])
