@@ -36,8 +36,11 @@ def from_the_command_line() -> None:
     """Migrate the database of the settings: `alembic upgrade head`, `current` and `check` need no URL."""
     if context.is_offline_mode():
         sys.exit("kennel: migrations read the database that they change: leave out --sql")
+    settings = sources.read(os.environ)
+    if settings.cells > 1:
+        sys.exit("kennel: `kennel migrate` migrates all cells; Alembic's command line knows one")
     try:
-        with databases.reached(sources.read(os.environ), beside=True) as database:
+        with databases.reached(settings, beside=True) as database:
             asyncio.run(migrate_database(database))
     except (DatabaseUnavailable, EmbeddedError) as error:
         sys.exit(f"kennel: {error}")

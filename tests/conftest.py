@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.cells import CellMap
 from app.db import migrate
+from app.db.database import Database
 from app.db.embedded import server as postgres
 from app.db.engine import open_engine
+from tests import cells as divided
 from tests import leaks, statement_rules, statements
+from tests.cells import Cells, MakeCells
 
 TEMPLATE = f"template_kennel_{secrets.token_hex(8)}"
 SERVER_URL = "KENNEL_TEST_DATABASE_URL"
@@ -37,7 +41,7 @@ def server(given_server: str | None, tmp_path_factory: pytest.TempPathFactory) -
     with ExitStack() as stack:
         url = sa.make_url(given_server or _own_server(stack, tmp_path_factory))
         server = url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-        stack.callback(lambda: asyncio.run(_administer(server, f"DROP DATABASE {TEMPLATE} WITH (FORCE)")))
+        stack.callback(lambda: asyncio.run(_drop_templates(server)))
         stack.enter_context(_judged(server))
         asyncio.run(_build_template(server))
         yield server
@@ -97,6 +101,18 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+@pytest.fixture
+async def cells(server: str) -> AsyncIterator[MakeCells]:
+    """Yield a function that makes a database with so many cells for this test: `divided = await cells(4)`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(count: int) -> Cells:
+            url = await stack.enter_async_context(cloned(server, await _template_of(server, count)))
+            return await stack.enter_async_context(divided.connected(url, count))
+
+        yield make
+
+
 class _Lines(logging.Handler):
     """Keeps each line that is logged, with its traceback."""
 
@@ -129,6 +145,24 @@ async def _build_template(server: str) -> None:
     engine = open_engine(_named(server, TEMPLATE))
     await migrate.upgrade(engine)
     await engine.dispose()
+
+
+_cell_templates: dict[int, str] = {}
+"""Databases with several cells, by how many these are, made when the first test needs one."""
+
+
+async def _template_of(server: str, count: int) -> str:
+    if count not in _cell_templates:
+        name = f"{TEMPLATE}_{count}"
+        await _administer(server, f"CREATE DATABASE {name}")
+        await Database(_named(server, name), map=CellMap(count)).upgrade()
+        _cell_templates[count] = name
+    return _cell_templates[count]
+
+
+async def _drop_templates(server: str) -> None:
+    for name in (TEMPLATE, *_cell_templates.values()):
+        await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _named(server: str, name: str) -> str:

@@ -3,14 +3,17 @@
 import asyncio
 import gc
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from app import configured_node
 from app.audit import AuditReport, DeriveXpubs
 from app.audit import run as run_audit
-from app.cli import audit_table, backup, export, maintenance, ports, recover
+from app.cli import audit_table, backup, export, maintenance, ports, progress, recover
+from app.cli.cells import cells
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
 from app.cli.demo.running import show as show_demo
 from app.cli.keys import keys
@@ -34,6 +37,7 @@ def add_to(commands: typer.Typer) -> None:
     commands.add_typer(seed, name="seed")
     commands.add_typer(keys, name="key")
     commands.add_typer(cold, name="cold")
+    commands.add_typer(cells, name="cells")
     for other in (
         recover.rescan,
         recover.recover,
@@ -63,8 +67,12 @@ def devnet() -> None:
 
 def migrate() -> None:
     """Bring the database to the schema of this version; every start does so too."""
-    with started(beside=True) as (_, database):
-        asyncio.run(database.upgrade())
+    with started(beside=True, over_cells=True) as (_, database):
+        if database.map.cells == 1:
+            asyncio.run(database.upgrade())
+            return
+        with progress.shown(Console(highlight=False, soft_wrap=True)) as advance:
+            asyncio.run(database.upgrade(partial(advance, "Migrating cells")))
 
 
 def audit() -> None:

@@ -15,7 +15,7 @@ EMBEDDED_CONNECTIONS: Final = 80
 
 
 PROCESS_CONNECTIONS: Final = 10
-"""The fewest of a process: its loops and each listener have some for themselves."""
+"""The fewest of a process, and with several cells of each: its loops and each listener have some for themselves."""
 
 
 def faults(settings: Settings) -> Iterator[str]:
@@ -44,9 +44,13 @@ def _database(settings: Settings) -> Iterator[str]:
 
 
 def _workers(settings: Settings) -> Iterator[str]:
-    least = PROCESS_CONNECTIONS * (settings.workers + 1)
-    if settings.workers > 1 and settings.database_connections < least:
-        yield f"KENNEL_DATABASE_CONNECTIONS must be {least} or more with {settings.workers} workers."
+    processes = settings.workers + 1 if settings.workers > 1 else 1
+    parts = settings.cells + 1 if settings.cells > 1 else 1
+    least = PROCESS_CONNECTIONS * processes * parts
+    if settings.database_connections < least:
+        counts = {"workers": settings.workers, "cells": settings.cells}
+        many = " and ".join(f"{count} {name}" for name, count in counts.items() if count > 1)
+        yield f"KENNEL_DATABASE_CONNECTIONS must be {least} or more with {many}."
 
 
 def _node(settings: Settings) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.cells import MOST
 from app.config import periods, values
 from app.config.sections import ENTRIES, Callback, EventBus, Logger, Queue
 
@@ -76,6 +77,10 @@ class Settings(BaseSettings):
     database_connections: int = Field(40, ge=10, le=1_000)
     """How many connections to the database this process opens at most: 80 at most with an embedded one.
     The connections of all processes must fit into the server's `max_connections`."""
+    cells: int = Field(1, ge=1, le=MOST)
+    """Into how many cells the installation is divided (docs/scaling.md). It is fixed at the first start: another
+    number than then is refused. With more than one, `KENNEL_DATABASE_CONNECTIONS` has ten for each cell and ten
+    more."""
     pg_bindir: Path | None = None
     """The folder of PostgreSQL's programs for the embedded database. Unset: the programs that are
     installed with Kennel, else the newest of the system."""

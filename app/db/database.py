@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import database_url, migrate
+from app.cells import Cell, CellMap
+from app.db import cells, database_url, migrate
 from app.db.connections import COMMAND_SECONDS, NoneWritable, opener
 from app.db.engine import READERS, open_engine, sqlstate
 
 CONNECTIONS: Final = 40
+ONE_CELL: Final = CellMap()
 LEAST_VERSION: Final = 15
 ENCODING: Final = "UTF8"
 
@@ -46,17 +48,50 @@ class DatabaseUnavailable(Exception):
         return (self.__doc__ or "").format(str(self.args[0]).rstrip("."))
 
 
+Advance = Callable[[int, int], object]
+"""Called with how many cells are migrated, and how many there are."""
+
+
+def _unseen(_done: int, _all: int) -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """Where the database is, and the pooler between.
 
-    `restart` starts an embedded PostgreSQL again that has died, and returns whether it had.
+    `restart` starts an embedded PostgreSQL again that has died, and returns whether it had. `map` says into which
+    cells the installation is divided. One of several cells is a Database of its own, without others; `cell` says
+    which it is.
     """
 
     url: str = field(repr=False)
     pooler: str = "none"
     restart: Callable[[], bool] | None = None
     connections: int = CONNECTIONS
+    map: CellMap = ONE_CELL
+    cell: Cell = migrate.ALL
+
+    @property
+    def cells(self) -> "tuple[Database, ...]":
+        """Each cell as a Database, all with equal parts of the connections; without several cells this one alone."""
+        if self.map.cells == 1:
+            return (self,)
+        part = self.connections // (self.map.cells + 1)
+        return tuple(
+            Database(database_url.as_user(self.url, cell.schema), self.pooler, connections=part, cell=cell)
+            for cell in self.map
+        )
+
+    def crossing_engine(
+        self, connections: int = 0, *, command_seconds: float | None = COMMAND_SECONDS
+    ) -> AsyncEngine:
+        """Return connections for what concerns several cells, as many as a cell has, or so many.
+
+        Their user may work in all cells: a transaction says in which (`cells.enter`).
+        """
+        part = connections or self.connections // (self.map.cells + 1)
+        return open_engine(self.url, pooler=self.pooler, connections=part, command_seconds=command_seconds)
 
     @property
     def shares(self) -> Shares:
@@ -82,21 +117,24 @@ class Database:
         return await opener(parsed, pooled=False, command_seconds=COMMAND_SECONDS)()
 
     @asynccontextmanager
-    async def without_timeouts(self, revision: str = "head") -> AsyncIterator[AsyncEngine]:
+    async def without_timeouts(
+        self, revision: str = "head", advance: Advance = _unseen
+    ) -> AsyncIterator[AsyncEngine]:
         """Yield connections for statements that may take long, to a database of this version's schema.
 
-        An older `revision` of it is for a new database alone.
+        An older `revision` of it is for a new database alone. With several cells all of them are migrated, and the
+        connections are those of `crossing_engine`.
         """
         engine = open_engine(self.url, pooler=self.pooler, command_seconds=None)
         try:
-            await self._upgrade(engine, revision)
+            await self._upgrade(engine, revision, advance)
             yield engine
         finally:
             await engine.dispose()
 
-    async def upgrade(self) -> None:
+    async def upgrade(self, advance: Advance = _unseen) -> None:
         """Bring it to this version's schema."""
-        async with self.without_timeouts():
+        async with self.without_timeouts(advance=advance):
             pass
 
     async def check(self) -> Self:
@@ -113,17 +151,44 @@ class Database:
             raise DatabaseUnavailable(fault)
         return self
 
-    async def _upgrade(self, engine: AsyncEngine, revision: str) -> None:
+    async def _upgrade(self, engine: AsyncEngine, revision: str, advance: Advance) -> None:
         try:
-            await migrate.upgrade(engine, revision)
-        except migrate.NewerSchema as error:
+            if self.map.cells == 1:
+                await migrate.upgrade(engine, revision, self.cell)
+            else:
+                await self._upgrade_cells(engine, revision, advance)
+        except (migrate.NewerSchema, cells.NotAdmitted) as error:
             raise DatabaseUnavailable(str(error)) from None
         except exc.ProgrammingError as error:
             if sqlstate(error) != _INSUFFICIENT_PRIVILEGE:
                 raise
-            raise DatabaseUnavailable(
-                f"its user may not make tables ({_first_line(error.orig)}): make it the owner"
-            ) from None
+            advice = _OWNER if self.map.cells == 1 else _MAKER
+            raise DatabaseUnavailable(advice.format(_first_line(error.orig))) from None
+
+    async def _upgrade_cells(self, engine: AsyncEngine, revision: str, advance: Advance) -> None:
+        """Make the cells, then migrate one after the other: each is current or as it was, whenever this is killed."""
+        password = database_url.parse(self.url).password
+        await cells.make(engine, self.map, password)
+        if not await self.cells[0].is_admitted():
+            await cells.change_passwords(engine, self.map, password)
+        for done, cell in enumerate(self.cells):
+            advance(done, self.map.cells)
+            async with cell.without_timeouts(revision):
+                pass  # it is migrated
+        advance(self.map.cells, self.map.cells)
+
+    async def is_admitted(self) -> bool:
+        """Whether the server takes its user's password."""
+        engine = self.engine(1)
+        try:
+            async with engine.connect():
+                return True
+        except (exc.DBAPIError, asyncpg.PostgresError) as error:
+            if sqlstate(error) != _WRONG_PASSWORD:
+                raise
+            return False
+        finally:
+            await engine.dispose()
 
 
 _SERVER: Final = sa.text(
@@ -131,6 +196,9 @@ _SERVER: Final = sa.text(
     " pg_is_in_recovery()"
 )
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
+_WRONG_PASSWORD: Final = "28P01"  # noqa: S105  a SQLSTATE
+_OWNER: Final = "its user may not make tables ({}): make it the owner"
+_MAKER: Final = "its user may not make cells ({}): make it the owner, and ALTER ROLE ... CREATEROLE"
 
 
 def unfit(version: int, encoding: str, *, standby: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 SCHEMES: Final = ("postgres", "postgresql", "postgresql+asyncpg")
 PORTS: Final = range(1, 65_536)
@@ -149,6 +149,19 @@ def parse(written: str) -> DatabaseUrl:
         password=unquote(password) or options.get("password"),
         options=options,
     )
+
+
+def as_user(written: str, user: str) -> str:
+    """Return the URL for another user, who has the same password."""
+    parts, password = _split(written), parse(written).password
+    login = user if password is None else f"{user}:{quote(password, safe='')}"
+    others = [
+        (name, value)
+        for name, value in (parse_qsl(parts.query) if parts.query else ())
+        if _ALIASES.get(name, name) not in ("user", "password")
+    ]
+    hosts = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{login}@{hosts}", query=urlencode(others)).geturl()
 
 
 def _split(written: str) -> SplitResult:

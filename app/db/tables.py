@@ -1,4 +1,7 @@
-"""Tables and indexes. Amounts are in koinu or the asset's smallest unit; hashes in internal byte order."""
+"""Tables and indexes. Amounts are in koinu or the asset's smallest unit; hashes in internal byte order.
+
+Where there are several cells, each has all of them in its schema, but for those of `SHARED`: these lie in `common`, once.
+"""
 
 from typing import Any, Final
 
@@ -35,6 +38,18 @@ NOBODY: Final = -9
 
 Amount = sa.BigInteger
 Time = sa.DateTime(timezone=True)
+SHARED: Final = (
+    "account_names",
+    "api_keys",
+    "assets",
+    "audit_log",
+    "currencies",
+    "grant_links",
+    "key_grants",
+    "key_payees",
+    "rates",
+)
+"""What all cells of an installation have together."""
 NOW = sa.func.clock_timestamp()
 NEVER = sa.literal_column("'infinity'::timestamptz", sa.DateTime(timezone=True))
 STATEMENT_NOW = sa.func.statement_timestamp()
@@ -94,7 +109,11 @@ installation = sa.Table(
     sa.Column("seed", sa.Text),
     # The oldest migration whose program can use this schema; what contracts the schema raises it.
     sa.Column("usable_since", sa.Text, nullable=False, server_default="0090"),
+    # Which cell this is, of how many: its numbers are congruent to it. Both never change.
+    sa.Column("cell", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("cells", sa.SmallInteger, nullable=False, server_default="1"),
     sa.CheckConstraint("id = 1", name="single"),
+    sa.CheckConstraint("cell >= 0 AND cell < cells", name="cell"),
 )
 
 # ---------------------------------------------------------------- who may use the merchant's API
@@ -255,6 +274,14 @@ accounts = sa.Table(
     sa.Index("accounts_prefix_idx", "foreign_id", postgresql_ops={"foreign_id": "text_pattern_ops"}),
     _index("accounts_payout_idx", "id", where="payout_address <> ''"),
     _index("accounts_closed_idx", "id", where="state = 'closed'"),
+)
+
+# The accounts that are called otherwise than when they were opened. They stay where they were.
+account_names = sa.Table(
+    "account_names",
+    metadata,
+    sa.Column("foreign_id", sa.Text, primary_key=True),
+    sa.Column("cell", sa.SmallInteger, nullable=False),
 )
 
 ready_keys = sa.Table(

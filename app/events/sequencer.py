@@ -28,7 +28,10 @@ async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Seq
 
 
 class Sequencer:
-    """Numbers events. A lease lets one process do so at a time, which only saves work."""
+    """Numbers events. A lease lets one process do so at a time, which only saves work.
+
+    Positions go on by `stride`, which is how many cells there are.
+    """
 
     def __init__(
         self,
@@ -36,11 +39,14 @@ class Sequencer:
         lease: Lease,
         numbered: Callable[[], object],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        *,
+        stride: int = 1,
     ) -> None:
         self._engine = engine
         self._lease = lease
         self._numbered = numbered
         self._sleep = sleep
+        self._stride = stride
         self._more = False
 
     async def step(self) -> bool:
@@ -51,7 +57,7 @@ class Sequencer:
         if not await self._lease.held():
             return False
         async with self._engine.begin() as db:
-            moved = await outbox.sequence(db, likely=self._more)
+            moved = await outbox.sequence(db, likely=self._more, stride=self._stride)
         self._more = moved == outbox.BATCH
         if moved:
             self._numbered()

@@ -44,13 +44,14 @@ assert OF_HOST + OF_FAILING <= LIMIT // 2  # noqa: S101  half stays free when on
 class WebhookTerms:
     """How webhooks are tried: the seconds after each failure, and the time limits.
 
-    `chance` returns a number in [0, 1), which spreads the retries.
+    `chance` returns a number in [0, 1), which spreads the retries. Positions of events go on by `stride`.
     """
 
     retries: tuple[int, ...]
     timeout_seconds: float = TIMEOUT_SECONDS
     claim_seconds: float = CLAIM_SECONDS
     chance: Callable[[], float] = random.random
+    stride: int = 1
 
 
 class Webhooks:
@@ -80,7 +81,7 @@ class Webhooks:
             return False
         async with self._engine.begin() as db:
             await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
-            fanned_out = await webhooks.step(db)
+            fanned_out = await webhooks.step(db, self._terms.stride)
             free = LIMIT - len(self._posting)
             claimed = await webhooks.claim(db, self._load(), free, self._terms.claim_seconds)
         del self._ended[: len(ended)]  # after the commit: what was not recorded is recorded by the next step

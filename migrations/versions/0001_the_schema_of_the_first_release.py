@@ -4,16 +4,18 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from app.db import cell_ddl
+
 revision = "0001"
 down_revision = None
 
 
-# Entries and postings are history: a mistake is corrected by a reversing entry.
-APPEND_ONLY = (
-    """CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+REFUSE_CHANGE = """CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% cannot be changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
-END $$""",
+END $$"""
+# Entries and postings are history: a mistake is corrected by a reversing entry.
+APPEND_ONLY = (
     """CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
     """CREATE TRIGGER postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings
@@ -24,10 +26,7 @@ END $$""",
 )
 
 # The sequencer's row of the smallest number counts positions; the others count an account's events.
-FIRST_ROWS = (
-    """INSERT INTO assets (code, name, decimals) VALUES ('DOGE', 'Dogecoin', 8)""",
-    """INSERT INTO sequencer (account_id, last) VALUES (-9223372036854775808, 0)""",
-)
+POSITIONS = "INSERT INTO sequencer (account_id, last) VALUES (-9223372036854775808, {cell})"
 
 
 def upgrade() -> None:
@@ -75,16 +74,7 @@ def upgrade() -> None:
             "account_id", "branch", "index", name=op.f("addresses_account_id_branch_index_key")
         ),
     )
-    op.create_table(
-        "assets",
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("decimals", sa.SmallInteger(), nullable=False),
-        sa.Column(
-            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.PrimaryKeyConstraint("code", name=op.f("assets_pkey")),
-    )
+    cell_ddl.shared(_make_assets)
     op.create_table(
         "attempts",
         sa.Column("endpoint_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -240,7 +230,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "entries",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(always=True), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("cause_type", sa.Text(), nullable=False),
         sa.Column("cause_id", sa.Text(), nullable=False),
@@ -314,7 +304,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "outbox",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(always=True), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("foreign_id", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
@@ -360,7 +350,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "webhook_endpoints",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(always=True), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("types", postgresql.ARRAY(sa.Text()), nullable=False),
@@ -375,5 +365,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
         sa.UniqueConstraint("name", name=op.f("webhook_endpoints_name_key")),
     )
-    for statement in (*APPEND_ONLY, *FIRST_ROWS):
+    cell = cell_ddl.cell()
+    for statement in (REFUSE_CHANGE, *APPEND_ONLY, POSITIONS.format(cell=cell.number)):
         op.execute(statement)
+    if cell.cells > 1:
+        cell_ddl.shared(lambda: op.execute(REFUSE_CHANGE))
+
+
+def _make_assets() -> None:
+    op.create_table(
+        "assets",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("decimals", sa.SmallInteger(), nullable=False),
+        sa.Column(
+            "created", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("code", name=op.f("assets_pkey")),
+    )
+    op.execute("INSERT INTO assets (code, name, decimals) VALUES ('DOGE', 'Dogecoin', 8)")

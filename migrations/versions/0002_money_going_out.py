@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0002"
 down_revision = "0001"
 
@@ -24,7 +26,7 @@ def upgrade() -> None:
     op.create_table(
         "payments",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
@@ -96,7 +98,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "transactions",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(), nullable=False),
         sa.Column("txid", sa.LargeBinary(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("fee", sa.BigInteger(), nullable=False),

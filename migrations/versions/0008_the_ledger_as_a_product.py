@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.db import cell_ddl
+
 revision = "0008"
 down_revision = "0007"
 
@@ -14,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "holds",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(), nullable=False),
         sa.Column("asset", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("remaining", sa.BigInteger(), nullable=False),
@@ -43,7 +45,7 @@ def upgrade() -> None:
     op.create_table(
         "escrows",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
         sa.Column("seller_id", sa.BigInteger(), nullable=False),
         sa.Column("asset", sa.Text(), nullable=False),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0009"
 down_revision = "0008"
 
@@ -52,7 +54,7 @@ def _endpoints() -> None:
 def _backlogs() -> None:
     op.create_table(
         "webhook_backlogs",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger(), cell_ddl.identity(always=True), nullable=False),
         sa.Column("endpoint_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),

@@ -2,11 +2,18 @@
 
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0028"
 down_revision = "0027"
 
 
 def upgrade() -> None:
+    cell_ddl.shared(_make_keys)
+    op.execute("CREATE INDEX IF NOT EXISTS accounts_prefix_idx ON accounts (foreign_id text_pattern_ops)")
+
+
+def _make_keys() -> None:
     op.execute(
         """CREATE TABLE IF NOT EXISTS api_keys (
             id bigint GENERATED ALWAYS AS IDENTITY,
@@ -26,4 +33,3 @@ def upgrade() -> None:
             CONSTRAINT api_keys_reach_check CHECK (prefix = '' OR cardinality(accounts) = 0)
         )"""
     )
-    op.execute("CREATE INDEX IF NOT EXISTS accounts_prefix_idx ON accounts (foreign_id text_pattern_ops)")

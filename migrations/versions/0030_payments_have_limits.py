@@ -2,15 +2,14 @@
 
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0030"
 down_revision = "0029"
 
 
 def upgrade() -> None:
-    for column in ("per_payment", "per_day", "approve_above"):
-        op.execute(
-            f"ALTER TABLE api_keys ADD COLUMN IF NOT EXISTS {column} bigint DEFAULT '0'::bigint NOT NULL"
-        )
+    cell_ddl.shared(_limit_keys)
     op.execute("ALTER TABLE payments ADD COLUMN IF NOT EXISTS asked_by text DEFAULT '' NOT NULL")
     op.execute("ALTER TABLE payments DROP CONSTRAINT IF EXISTS payments_state_check")
     op.execute(
@@ -41,3 +40,10 @@ def upgrade() -> None:
             CONSTRAINT payees_pkey PRIMARY KEY (account_id, address)
         )"""
     )
+
+
+def _limit_keys() -> None:
+    for column in ("per_payment", "per_day", "approve_above"):
+        op.execute(
+            f"ALTER TABLE api_keys ADD COLUMN IF NOT EXISTS {column} bigint DEFAULT '0'::bigint NOT NULL"
+        )

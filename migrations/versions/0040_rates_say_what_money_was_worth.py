@@ -2,11 +2,21 @@
 
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0040"
 down_revision = "0031"
 
 
 def upgrade() -> None:
+    cell_ddl.shared(_make_rates)
+    for table in ("deposits", "payments"):
+        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS fiat_currency text")
+        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS rate numeric(30, 12)")
+        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS rate_at timestamp with time zone")
+
+
+def _make_rates() -> None:
     op.execute(
         """CREATE TABLE IF NOT EXISTS currencies (
             code text NOT NULL,
@@ -29,7 +39,3 @@ def upgrade() -> None:
         )"""
     )
     op.execute("CREATE INDEX IF NOT EXISTS rates_at_idx ON rates (at, pair, source)")
-    for table in ("deposits", "payments"):
-        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS fiat_currency text")
-        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS rate numeric(30, 12)")
-        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS rate_at timestamp with time zone")

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0082"
 down_revision = "0081"
 
@@ -15,6 +17,10 @@ INDEXES = {
 
 
 def upgrade() -> None:
+    cell_ddl.shared(_make_log)
+
+
+def _make_log() -> None:
     op.execute(
         """CREATE TABLE IF NOT EXISTS audit_log (
             id bigint GENERATED ALWAYS AS IDENTITY,

@@ -2,11 +2,17 @@
 
 from alembic import op
 
+from app.db import cell_ddl
+
 revision = "0093"
 down_revision = "0092"
 
 
 def upgrade() -> None:
+    cell_ddl.shared(_make_grants)
+
+
+def _make_grants() -> None:
     op.execute(
         """CREATE TABLE IF NOT EXISTS key_grants (
             digest bytea NOT NULL,

@@ -20,8 +20,8 @@ async def empty(server: str) -> AsyncIterator[str]:
         yield url
 
 
-def alembic(url: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+def alembic(url: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")} | variables
     return subprocess.run(
         [sys.executable, "-m", "alembic", *words],
         cwd=ROOT,
@@ -51,3 +51,10 @@ def test_a_database_that_cannot_be_reached_is_told_in_one_sentence() -> None:
     assert told.returncode == 1
     assert told.stderr.startswith("kennel: The database of KENNEL_DATABASE_URL does not let us in: ")
     assert "hush" not in told.stderr
+
+
+def test_several_cells_are_migrated_by_kennel_itself() -> None:
+    refused = alembic("postgresql://kennel@127.0.0.1:1/kennel", "upgrade", "head", KENNEL_CELLS="2")
+
+    assert refused.returncode == 1
+    assert refused.stderr == "kennel: `kennel migrate` migrates all cells; Alembic's command line knows one\n"

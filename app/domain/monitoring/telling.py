@@ -28,9 +28,9 @@ OUTBOX: Final = Section(
 SINKS: Final = Section(
     "sinks",
     sa.text(f"""
-        SELECT name AS sink, greatest(0, (SELECT coalesce(max(position), 0) FROM events) - position)
+        SELECT name AS sink, greatest(0, (SELECT coalesce(max(position), 0) FROM events) - position) / cells
             AS sink_behind_events
-        FROM cursors ORDER BY name LIMIT {ENDPOINTS}
+        FROM cursors, installation ORDER BY name LIMIT {ENDPOINTS}
     """),  # noqa: S608  a constant
     {
         "sink_behind_events": "How many events a sink has not been told; `webhooks`: that have no deliveries yet."

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -41,7 +42,7 @@ _NEXT: Final = _LOCKED.where(_FIRST.is_not(None))
 # The outbox is empty whenever PostgreSQL analyzes it. So it plans nested loops, as for one row; two thousand
 # events took half a second in that way.
 _NO_NESTED_LOOPS: Final = Prepared(sa.text("SET LOCAL enable_nestloop = off"))
-_MOVING: Final = sa.text("""
+_MOVE: Final = """
     WITH taken AS (
         DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :limit)) RETURNING *
     ), numbered AS (
@@ -57,24 +58,30 @@ _MOVING: Final = sa.text("""
         ) AS last
         FROM (SELECT DISTINCT account_id FROM taken) AS account
     ), positions AS MATERIALIZED (
-        SELECT id, before.last + nth_of_account AS sequence, :last + nth AS position
+        SELECT id, before.last + nth_of_account AS sequence, :last + {stride}nth AS position
         FROM numbered JOIN before USING (account_id)
     ), positioned AS (
-        UPDATE sequencer SET last = :last + (SELECT count(*) FROM taken) WHERE account_id = :positions
+        UPDATE sequencer SET last = :last + {stride}(SELECT count(*) FROM taken) WHERE account_id = :positions
     )
     INSERT INTO events (account_id, sequence, position, foreign_id, event_id, type, message, created)
     SELECT account_id, sequence, position, foreign_id, event_id, type, message, created
     FROM taken JOIN positions USING (id)
-""").bindparams(
-    sa.bindparam("limit", type_=sa.BigInteger),
-    sa.bindparam("last", type_=sa.BigInteger),
-    sa.bindparam("positions", POSITIONS, sa.BigInteger),
-)
-_MOVE: Final = Prepared(_MOVING)
+"""
+
+
+@cache
+def _move(stride: int) -> Prepared:
+    """Return the statement; positions go on by `stride`."""
+    statement = sa.text(_MOVE.format(stride="" if stride == 1 else f"{stride} * ")).bindparams(
+        sa.bindparam("limit", type_=sa.BigInteger),
+        sa.bindparam("last", type_=sa.BigInteger),
+        sa.bindparam("positions", POSITIONS, sa.BigInteger),
+    )
+    return Prepared(statement)
 
 
 _SKIP_POSITIONS: Final = sa.text(
-    "UPDATE sequencer SET last = last + :number WHERE account_id = :positions"
+    "UPDATE sequencer SET last = last + :number * (SELECT cells FROM installation) WHERE account_id = :positions"
 ).bindparams(sa.bindparam("positions", POSITIONS, sa.BigInteger), sa.bindparam("number", type_=sa.BigInteger))
 _SKIP_SEQUENCES: Final = sa.text("""
     WITH skipped AS MATERIALIZED (
@@ -125,8 +132,10 @@ async def emit_encoded(db: Db, parts: Sequence[bytes]) -> None:
         await copy.send(db, outbox, _COLUMNS, b"\n".join(parts))
 
 
-async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:
+async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False, stride: int = 1) -> int:
     """Move up to `limit` outbox rows into `events`, oldest first, and return how many.
+
+    Positions go on by `stride`: that is how many cells the installation has, so that each position names its cell.
 
     A statement of its own locks the row of the positions, so that the next one reads what earlier sequencers
     wrote. So events become visible in the order of their positions, and no reader misses an event that was
@@ -136,7 +145,7 @@ async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False) -> int:
     if last is None:
         return 0
     await bulk.execute(db, _NO_NESTED_LOOPS)
-    return await bulk.execute(db, _MOVE, {"limit": limit, "last": last})
+    return await bulk.execute(db, _move(stride), {"limit": limit, "last": last})
 
 
 async def save_sequences(db: Db, last: Mapping[int, int]) -> None:
@@ -146,7 +155,7 @@ async def save_sequences(db: Db, last: Mapping[int, int]) -> None:
 
 
 async def skip_numbers(db: Db, number: int) -> None:
-    """Raise the last position and all sequences by `number`: a lost database may have used those numbers."""
+    """Skip `number` positions, and as many sequences of each account: a lost database may have used those numbers."""
     await db.execute(_SKIP_POSITIONS, {"number": number})
     await db.execute(_SKIP_SEQUENCES, {"number": number})
 

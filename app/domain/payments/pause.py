@@ -43,11 +43,14 @@ SKIPPED: Final = 10_000
 """How many addresses of each account are skipped: they may have been given out since the backup."""
 
 SKIPPED_NUMBERS: Final = 1_000_000_000
-"""How many numbers of all else that has numbers are skipped: more than were used since the backup."""
+"""How many numbers of all else that has numbers are skipped: more than were used since the backup.
+
+With several cells each skips so many of its own, so that what it gives out names it as before.
+"""
 _NUMBERED: Final = ("transactions", "payments", "entries", "holds", "escrows", "webhook_endpoints")
 _SKIP_NUMBERS: Final = sa.text("""
-    SELECT setval(name, :number + greatest(nextval(name), :sent))
-    FROM unnest(:tables) AS numbered, pg_get_serial_sequence(numbered, 'id') AS name
+    SELECT setval(name, :number * cells + greatest(nextval(name), :sent))
+    FROM installation, unnest(:tables) AS numbered, pg_get_serial_sequence(numbered, 'id') AS name
 """).bindparams(
     sa.bindparam("tables", list(_NUMBERED), bulk.TEXTS),
     sa.bindparam("number", type_=sa.BigInteger),

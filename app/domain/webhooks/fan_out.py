@@ -79,7 +79,7 @@ _OLD: Final = sa.text("""
             least(coalesce(
                 (SELECT events.position - 1 FROM events WHERE events.position > backlog.position
                  ORDER BY events.position LIMIT 1), backlog.until
-            ) + :slice, backlog.until) AS reached
+            ) + :reach, backlog.until) AS reached
         FROM webhook_backlogs AS backlog
         JOIN webhook_endpoints AS endpoint ON endpoint.id = backlog.endpoint_id
         WHERE endpoint.state = 'active' AND (
@@ -121,25 +121,27 @@ _OLD: Final = sa.text("""
     )
     SELECT count(*) FROM chosen
 """).bindparams(
+    sa.bindparam("reach", type_=sa.BigInteger),
     sa.bindparam("slice", SLICE, type_=sa.BigInteger),
     sa.bindparam("backlogs", BACKLOGS, type_=sa.BigInteger),
     sa.bindparam("test", outbox.WEBHOOK_TEST, type_=sa.Text),
 )
 
 
-async def step(db: Db) -> bool:
+async def step(db: Db, stride: int = 1) -> bool:
     """Make deliveries of new events, and of a slice of the backlogs; say whether there may be more.
 
-    The cursor moves in the same transaction, so a crash loses and doubles nothing. One process at a time fans
+    Positions go on by `stride`. The cursor moves in the same transaction, so a crash loses and doubles nothing. One process at a time fans
     out; others skip it.
     """
     reach = (await db.execute(_REACH)).one_or_none()
     if reach is None:
         return False
     begin = reach.last if reach.first is None else max(reach.position, reach.first - 1)
-    until = min(reach.last, begin + max(1, ROWS // (reach.of_all_accounts + OF_ACCOUNT)))
+    events = max(1, ROWS // (reach.of_all_accounts + OF_ACCOUNT))
+    until = min(reach.last, begin + stride * events)
     if until > reach.position:
         await db.execute(_NEW, {"position": reach.position, "until": until})
         await outbox.advance(db, endpoints.CURSOR, until)
-    sliced = (await db.execute(_OLD)).scalar_one() if reach.backlogs else 0
+    sliced = (await db.execute(_OLD, {"reach": stride * SLICE})).scalar_one() if reach.backlogs else 0
     return until > reach.position or sliced > 0

@@ -22,3 +22,13 @@ def test_workers_share_the_limits_and_the_loops_have_the_other_roles() -> None:
 def test_each_process_must_have_ten_connections() -> None:
     with pytest.raises(SettingsError, match="must be 50 or more with 4 workers"):
         sources.read({"KENNEL_WORKERS": "4"})
+
+
+def test_each_cell_must_have_ten_connections_in_each_process_and_what_crosses_cells_too() -> None:
+    four = {"KENNEL_CELLS": "4", "KENNEL_DATABASE_CONNECTIONS": "50"}
+
+    assert sources.read(four).cells == 4
+    with pytest.raises(SettingsError, match="must be 50 or more with 4 cells"):
+        sources.read(four | {"KENNEL_DATABASE_CONNECTIONS": "49"})
+    with pytest.raises(SettingsError, match="must be 150 or more with 2 workers and 4 cells"):
+        sources.read(four | {"KENNEL_WORKERS": "2"})

@@ -1,0 +1,43 @@
+"""An installation of several cells on one PostgreSQL, and connections to each of them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.cells import CellMap
+from app.db.database import Database
+
+CONNECTIONS = 8
+"""Of each engine: PostgreSQL has 100."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The database as a whole, an engine of each cell in order, and the one of what concerns several."""
+
+    database: Database
+    engines: tuple[AsyncEngine, ...]
+    crossing: AsyncEngine
+
+    @property
+    def map(self) -> CellMap:
+        return self.database.map
+
+
+MakeCells = Callable[[int], Awaitable[Cells]]
+
+
+@asynccontextmanager
+async def connected(url: str, count: int) -> AsyncIterator[Cells]:
+    """Yield the cells of a database that has them, or will have them by now."""
+    database = Database(url, connections=CONNECTIONS * (count + 1), map=CellMap(count))
+    await database.upgrade()
+    engines = [cell.engine(CONNECTIONS) for cell in database.cells]
+    crossing = database.crossing_engine()
+    try:
+        yield Cells(database, tuple(engines), crossing)
+    finally:
+        for engine in (*engines, crossing):
+            await engine.dispose()
