@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.cells import Cell, WrongCells
+from app.db.engine import sqlstate
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK: Final = 0x4B454E4E454C
 """The advisory lock's number ("KENNEL"); it ends with the transaction, so it works through PgBouncer too."""
-
-
+TRIES: Final = 20
+DEADLOCK: Final = "40P01"
+"""Programs that run lock the same tables in an order of their own: what was undone for one is tried again."""
 ALL: Final = Cell()
 """The only cell of an installation without several."""
 _USABLE_SINCE: Final = sa.text("SELECT usable_since FROM installation")
@@ -40,6 +43,17 @@ async def upgrade(engine: AsyncEngine, revision: str = "head", cell: Cell = ALL)
     The schema of a newer program is left as it is, where this program can use it; else it raises NewerSchema.
     Raises WrongCells where the database has cells and this one is all of the installation.
     """
+    for attempt in range(1, TRIES + 1):
+        try:
+            await _upgrade(engine, revision, cell)
+        except DBAPIError as error:
+            if sqlstate(error) != DEADLOCK or attempt == TRIES:
+                raise
+        else:
+            return
+
+
+async def _upgrade(engine: AsyncEngine, revision: str, cell: Cell) -> None:
     if await is_current(engine, cell):
         return
     async with engine.begin() as db:
