@@ -10,7 +10,7 @@ from app.domain import dogecoin, invoices, ledger, transfers
 from app.domain.accounts import AddressOrder
 from app.domain.accounts import give as give_addresses
 from app.domain.dogecoin import REGTEST
-from app.domain.invoices import Invoice, Refund, expiry, pay_from_account, refunds
+from app.domain.invoices import Invoice, Refund, cancelling, pay_from_account, refunds
 from app.domain.transfers import Transfer
 from app.money import COIN, DOGE, Koinu, show
 from tests import scenario
@@ -79,7 +79,7 @@ class DepositRules(MoneyMachine):
     async def _cancel_an_invoice(self, account: str, n: int) -> None:
         address = await self._nth_invoice(account, n)
         async with self.engine.begin() as db:
-            await expiry.cancel(db, [invoices.CancelOrder(account, address)], scenario.INSTALLATION)
+            await cancelling.cancel(db, [invoices.CancelOrder(account, address)], scenario.INSTALLATION)
 
     async def _settle_an_invoice(self, account: str, n: int) -> None:
         address = await self._nth_invoice(ACCOUNTS[n % len(ACCOUNTS)], n)

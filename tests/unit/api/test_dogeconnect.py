@@ -19,7 +19,7 @@ from app.api.relay import Relay
 from app.chain.relay_key import RelayKey
 from app.db import tables
 from app.domain import dogeconnect
-from app.domain.invoices import CancelOrder, Invoice, InvoiceOrder, Item, expiry, issuing
+from app.domain.invoices import CancelOrder, Invoice, InvoiceOrder, Item, cancelling, issuing
 from app.domain.payments import Policy
 from app.money import COIN, Koinu
 from tests import bip340, scenario
@@ -219,7 +219,7 @@ async def test_what_is_over_is_not_to_be_paid(
 ) -> None:
     cancelled, paid = await issue(engine), await issue(engine)
     async with engine.begin() as db:
-        await expiry.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await cancelling.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
         past = datetime.now(UTC) - timedelta(seconds=1)
         expired = sa.update(tables.invoices).where(tables.invoices.c.address == made.address)
         await db.execute(expired.values(expires=past))
@@ -322,7 +322,7 @@ async def test_the_payers_page_leads_wallets_to_the_request_until_it_is_over(
 ) -> None:
     cancelled = await issue(engine)
     async with engine.begin() as db:
-        await expiry.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await cancelling.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
 
     for query in ("", f"?token={made.token}"):
         uri = (await wallet.get(f"/invoice/{made.address}{query}")).json()["uri"]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.api import application, context, invoice_watch
 from app.api.serving import serving
 from app.domain import invoices, outbox
-from app.domain.invoices import CancelOrder, Invoice, expiry
+from app.domain.invoices import CancelOrder, Invoice, cancelling
 from app.runtime.loop import Loop, ProcessHealth
 from app.workers.roles import DATABASE_TROUBLE
 from tests import scenario
@@ -114,7 +114,7 @@ async def test_a_change_that_no_block_brings_is_told_when_its_event_has_its_numb
     async with following(payers, made) as statuses:
         assert (await told(statuses))[0] == "unpaid"
         async with engine.begin() as db:
-            await expiry.cancel(db, [CancelOrder("shop", made.address)], scenario.INSTALLATION)
+            await cancelling.cancel(db, [CancelOrder("shop", made.address)], scenario.INSTALLATION)
         await number_events(engine)
         assert (await told(statuses))[0] == "cancelled"
 

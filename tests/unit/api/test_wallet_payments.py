@@ -23,7 +23,7 @@ from app.db.tables import dogeconnect_payments
 from app.db.tables import invoices as invoice_rows
 from app.domain import dogecoin, invoices
 from app.domain.dogecoin import REGTEST, Outpoint
-from app.domain.invoices import CancelOrder, Invoice, expiry, pay_from_account
+from app.domain.invoices import CancelOrder, Invoice, cancelling, pay_from_account
 from app.workers import payer_relay
 from tests import chain_harness, scenario
 from tests.chain_harness import ChainHarness
@@ -361,7 +361,7 @@ async def test_after_its_time_nothing_is_taken(
     async with harness.engine.begin() as db:
         over = sa.update(invoice_rows).where(invoice_rows.c.address == made.address)
         await db.execute(over.values(expires=datetime.now(UTC) - timedelta(seconds=1)))
-        await expiry.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await cancelling.cancel(db, [CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
 
     await refused(client, request, raw, "expired")
     await refused(client, request_of_cancelled, raw, "expired")

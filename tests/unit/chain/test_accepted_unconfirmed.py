@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain import accounts, invoices
 from app.domain.accounts import StillInUse
 from app.domain.dogecoin import REGTEST, Outpoint
-from app.domain.invoices import CancelOrder, Invoice, PayFromOrder, expiry, pay_from_account
-from app.domain.invoices.expiry import AlreadyReceived
+from app.domain.invoices import CancelOrder, Invoice, PayFromOrder, cancelling, pay_from_account
+from app.domain.invoices.cancelling import AlreadyReceived
 from app.domain.invoices.pay_from_account import AlreadyPaid
 from app.domain.ledger import Balance
 from app.domain.sightings import WaitingOutput, WaitingTransaction, acceptance
@@ -251,7 +251,7 @@ async def test_what_is_accepted_is_not_paid_again_nor_cancelled(harness: ChainHa
     await harness.look()
 
     async with harness.engine.begin() as db:
-        [cancelled] = await expiry.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
+        [cancelled] = await cancelling.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
         [paid] = await pay_from_account.settle(db, [PayFromOrder(address, "payer")], scenario.INSTALLATION)
 
     assert isinstance(cancelled, AlreadyReceived)
@@ -262,7 +262,7 @@ async def test_what_is_accepted_is_not_paid_again_nor_cancelled(harness: ChainHa
 async def test_a_cancelled_invoice_is_only_seen(harness: ChainHarness) -> None:
     address = await issued(harness)
     async with harness.engine.begin() as db:
-        await expiry.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
+        await cancelling.cancel(db, [CancelOrder("shop", address)], scenario.INSTALLATION)
 
     await harness.call("sendtoaddress", address, 10)
     await harness.look()

@@ -13,7 +13,7 @@ from app.db.engine import open_engine
 from app.domain import dogecoin, invoices, sightings
 from app.domain.blocks import Block, BlockOutput
 from app.domain.dogecoin import REGTEST, Outpoint
-from app.domain.invoices import expiry
+from app.domain.invoices import cancelling
 from app.domain.sightings import WaitingOutput, WaitingTransaction
 from tests import scenario
 from tests.conftest import cloned
@@ -54,7 +54,7 @@ async def follow(server: str, plan: Plan, cuts: Sequence[int]) -> dict[str, list
             chain = await Chain(engine).start()
             shops = [await invoice(engine, n) for n in range(4)]
             async with engine.begin() as connection:
-                await expiry.cancel(
+                await cancelling.cancel(
                     connection, [invoices.CancelOrder("shop1", shops[3])], scenario.INSTALLATION
                 )
             await scenario.event_types(engine)

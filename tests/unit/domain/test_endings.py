@@ -20,10 +20,10 @@ from app.domain.invoices import (
     InvoiceFilter,
     InvoiceOrder,
     NoSuchInvoice,
-    expiry,
+    cancelling,
     issuing,
 )
-from app.domain.invoices.expiry import AlreadyReceived
+from app.domain.invoices.cancelling import AlreadyReceived
 from app.domain.invoices.invoice import NotInThisAccount
 from app.domain.owner import NoSuchAccount
 from app.domain.refusals import Invalid, Refusal
@@ -49,7 +49,7 @@ async def expire(engine: AsyncEngine, *, still: bool = True) -> int:
 
 async def cancel(engine: AsyncEngine, *orders: CancelOrder) -> list[Invoice | Refusal]:
     async with engine.begin() as db:
-        return await expiry.cancel(db, orders, scenario.INSTALLATION)
+        return await cancelling.cancel(db, orders, scenario.INSTALLATION)
 
 
 async def listed(engine: AsyncEngine, filters: InvoiceFilter) -> list[int]:

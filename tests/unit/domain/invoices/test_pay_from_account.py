@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.domain import blocks, invoices
-from app.domain.invoices import NoSuchInvoice, PayFromOrder, expiry, pay_from_account
+from app.domain.invoices import NoSuchInvoice, PayFromOrder, cancelling, pay_from_account
 from app.domain.invoices.pay_from_account import AlreadyPaid, NotOpen, OwnInvoice
 from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount
@@ -128,7 +128,7 @@ async def test_what_cannot_be_settled_is_refused_with_a_reason(engine: AsyncEngi
     await open_accounts(engine)
     small, large, cancelled = [await scenario.invoice(engine, value=value) for value in (1, 101, 1)]
     async with engine.begin() as db:
-        await expiry.cancel(db, [invoices.CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
+        await cancelling.cancel(db, [invoices.CancelOrder("shop", cancelled.address)], scenario.INSTALLATION)
 
     outcomes = await settle(
         engine,

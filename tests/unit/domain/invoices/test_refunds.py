@@ -13,7 +13,7 @@ from app.db.tables import outbox
 from app.domain import dogecoin, invoices, payments
 from app.domain.commands import Result
 from app.domain.dogecoin import REGTEST
-from app.domain.invoices import NoSuchInvoice, Refund, expiry, pay_from_account, refunds
+from app.domain.invoices import NoSuchInvoice, Refund, cancelling, pay_from_account, refunds
 from app.domain.invoices.refunds import AboveReceived, NothingToRefund, OwnInvoice, Twice
 from app.domain.ledger import InsufficientFunds
 from app.domain.owner import NoSuchAccount
@@ -283,7 +283,7 @@ async def test_everything_at_once_leaves_a_ledger_that_agrees(
         for invoice in made:
             order = invoices.CancelOrder("shop", invoice.address)
             async with engine.begin() as db:
-                await expiry.cancel(db, [order], scenario.INSTALLATION)
+                await cancelling.cancel(db, [order], scenario.INSTALLATION)
                 await invoices.expire(db, still=True)
 
     await asyncio.gather(mine(), settle(), refund(), end())
