@@ -66,10 +66,10 @@ class AccountFields(request_body.Body):
     state: Literal["open"] = "open"
     opening: Annotated[dict[str, AmountIn], Field(max_length=MAX_OPENING)] = Field(default_factory=dict)
 
-    def order(self, foreign_id: str, network: Network) -> accounts.AccountOrder:
-        """Return the order to open or change the account; refuses a payout that could never be paid."""
+    def order(self, foreign_id: str, network: Network, asked_by: str) -> accounts.AccountOrder:
+        """Return the caller's order to open or change the account; refuses a payout that could never be paid."""
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"opening"}}
-        return accounts.AccountOrder(foreign_id, changes, self.opening).checked(network)
+        return accounts.AccountOrder(foreign_id, changes, self.opening, asked_by).checked(network)
 
 
 class AccountView(responses.View):
@@ -168,7 +168,7 @@ async def put_account(
     """A field that is absent or null stays as it is. An `opening` takes the scope `ledger:issue` too."""
     if body.opening:
         caller.require("ledger:issue", "opening")
-    order = body.order(foreign_id, commits.installation.network)
+    order = body.order(foreign_id, commits.installation.network, caller.name)
     result = await commits.submit(transfers.PUT_ACCOUNT, order, key, action=action)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 

@@ -262,6 +262,7 @@ accounts = sa.Table(
     # When the last payout was, or when the payout's terms were set.
     sa.Column("payout_since", Time, nullable=False, server_default=NOW),
     sa.Column("payout_after", Time),  # no payout before: the last one failed
+    _text("payout_by"),  # the caller who has set the payout address, as `key:7` or `token`
     sa.Column("state", sa.Text, nullable=False, server_default="open"),
     _created(),
     sa.CheckConstraint("id >= 0", name="id"),
@@ -603,7 +604,7 @@ payments = sa.Table(
     _text("reference"),
     _text("error"),
     sa.Column("expires", Time),
-    _text("asked_by"),  # the caller, as `key:7` or `token`; of a payout nobody
+    _text("asked_by"),  # the caller, as `key:7` or `token`; of a payout who has set its address
     *_quote(),
     _created(),
     sa.CheckConstraint("kind IN ('pay', 'paytx', 'payout', 'refund', 'consolidation', 'cold')", name="kind"),

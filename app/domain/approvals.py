@@ -25,7 +25,7 @@ class NotWaiting(Conflict):
 
 
 class OwnPayment(Forbidden):
-    """Payment {id} was asked for with the same key or token: another one must decide on it."""
+    """Payment {id} was asked for, or as a payout given its address, with the same key or token: another must decide on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,10 @@ ACCOUNT_KEY: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account. `address` is its id in the API; `batch`: its payments can share transactions. Koinu."""
+    """An account. `address` is its id in the API; `batch`: its payments can share transactions. Koinu.
+
+    `payout_by` is the caller who has set the payout address; empty where that is not known.
+    """
 
     id: int
     foreign_id: str
@@ -45,6 +48,7 @@ class Account:
     batch: bool
     state: str
     created: datetime
+    payout_by: str = ""
 
     @property
     def payout_terms(self) -> tuple[str, Koinu, str]:

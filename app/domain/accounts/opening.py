@@ -1,7 +1,7 @@
 """Opening and changing accounts: a ready key becomes an account with its own address, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -43,12 +43,13 @@ class NoReadyKeys(Conflict):
 class AccountOrder:
     """The account that a caller wants: `changes` by column; other columns stay, or take their defaults.
 
-    `opening` is what a new account gets from the treasury, by asset.
+    `opening` is what a new account gets from the treasury, by asset. `asked_by` is the caller.
     """
 
     foreign_id: str
     changes: Mapping[str, Any]
     opening: Mapping[str, RawAmount] = field(default_factory=dict)
+    asked_by: str = ""
 
     def checked(self, network: Network) -> "AccountOrder":
         """Return the order, or refuse with Invalid what it can never have."""
@@ -62,9 +63,8 @@ class AccountOrder:
         return self
 
 
-CHANGEABLE: Final = tuple(
-    name for name in Account.__slots__ if name not in ("id", "foreign_id", "xpub", "address", "created")
-)
+_GIVEN: Final = ("id", "foreign_id", "xpub", "address", "created", "payout_by")
+CHANGEABLE: Final = tuple(name for name in Account.__slots__ if name not in _GIVEN)
 
 
 def _check_address(network: Network, address: str) -> None:
@@ -124,7 +124,8 @@ async def _put(db: Db, orders: Sequence[AccountOrder], network: Network) -> list
     steps = batch.accepted(decided)
     last = {account.foreign_id: account for (account, _), _ in steps}
     if changed := [account for name, account in last.items() if account != before[name]]:
-        rows = [{"id": a.id, **{name: getattr(a, name) for name in CHANGEABLE}} for a in changed]
+        columns = ("id", "payout_by", *CHANGEABLE)
+        rows = [{name: getattr(account, name) for name in columns} for account in changed]
         await bulk.update(db, accounts, ("id",), rows)
         await _restart_schedules(db, existing, changed)
     await outbox.emit(db, [event for _, event in steps if event is not None])
@@ -156,7 +157,7 @@ def _apply(
     account, is_new = state
     if order.opening and not is_new:
         return OpenAlready(foreign_id=order.foreign_id)
-    after = _changed(account, order.changes)
+    after = _changed(account, order)
     if after != account and after.state == "closed":
         return AccountClosed(foreign_id=order.foreign_id, field="foreign_id")
     if is_new:
@@ -164,9 +165,12 @@ def _apply(
     return Step((after, False), None if after == account else account_updated(after))
 
 
-def _changed(account: Account, changes: Mapping[str, Any]) -> Account:
-    values = {name: getattr(account, name) for name in Account.__slots__}
-    return Account(**values | {name: changes[name] for name in CHANGEABLE if changes.get(name) is not None})
+def _changed(account: Account, order: AccountOrder) -> Account:
+    """Return the account as the order leaves it. Who changes where payouts go is known as the one that asks for them."""
+    changes = {name: order.changes[name] for name in CHANGEABLE if order.changes.get(name) is not None}
+    after = replace(account, **changes)
+    is_new_address = after.payout_address != account.payout_address
+    return replace(after, payout_by=order.asked_by) if is_new_address else after
 
 
 async def _open(db: Db, network: Network, foreign_ids: Sequence[str]) -> dict[str, Account]:

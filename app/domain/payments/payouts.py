@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.db import Db, Row, bulk
 from app.db.tables import NEVER, NOW, STATEMENT_NOW, accounts, balances
-from app.domain import dogecoin, ledger
+from app.domain import dogecoin, ledger, payment_limits
 from app.domain.dogecoin import Network
 from app.domain.payments import fees, requesting
 from app.domain.payments.requesting import PAYOUT, Payee, PayOrder
@@ -77,12 +77,16 @@ async def look(db: Db, network: Network, after: int) -> tuple[list[int], int | N
 async def pay_out(db: Db, network: Network, numbers: Sequence[int]) -> int:
     """Request the payouts that are still due once the accounts are locked; return how many.
 
-    The money leaves `available` in the same transaction, so that no other process requests it again.
+    The money leaves `available` in the same transaction, so that no other process requests it again. A payout counts
+    as asked for by who has set its address, and keeps to the limits of that key.
     """
     still_due = sa.select(*_PLANS).where(
         _OPEN, accounts.c.id == sa.any_(sa.literal(list(numbers), bulk.BIGINTS))
     )
-    rows = await bulk.fetch_all(db, still_due.order_by(accounts.c.id).with_for_update(key_share=True))
+    callers = {row["payout_by"] for row in await bulk.fetch_all(db, still_due)}
+    await payment_limits.lock_keys(db, callers)  # keys come before accounts in the order of locks
+    locked = await bulk.fetch_all(db, still_due.order_by(accounts.c.id).with_for_update(key_share=True))
+    rows = [row for row in locked if row["payout_by"] in callers]  # the others are due again in a moment
     if not rows:
         return 0
     available = await ledger.lock_available(db, [row["id"] for row in rows])
@@ -125,7 +129,9 @@ _OPEN: Final = sa.and_(
     accounts.c.state == "open",
     sa.or_(accounts.c.payout_after.is_(None), accounts.c.payout_after <= NOW),
 )
-_NAMES: Final = ("id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency", "payout_since")
+_NAMES: Final = (
+    "id", "foreign_id", "payout_address", "payout_threshold", "payout_frequency", "payout_since", "payout_by",
+)  # fmt: skip
 _PLANS: Final = (*(accounts.c[name] for name in _NAMES), NOW.label("now"))
 
 
@@ -139,6 +145,5 @@ def _order(network: Network, row: Row, available: int) -> PayOrder | None:
     if not is_due(plan, Koinu(available), row["payout_since"], row["now"], least):
         return None
     amount = Koinu(min(available, MAX_MONEY))
-    return PayOrder(
-        row["foreign_id"], (Payee(plan.address, script, amount, 100 * fees.PERCENT),), kind=PAYOUT
-    )
+    payee = Payee(plan.address, script, amount, 100 * fees.PERCENT)
+    return PayOrder(row["foreign_id"], (payee,), kind=PAYOUT, asked_by=row["payout_by"])

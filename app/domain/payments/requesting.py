@@ -65,7 +65,7 @@ class PayOrder:
 
     `batch` lets it share a transaction; None: as the account says. `invoice` is the (account, index) of the
     invoice that a refund gives back. `seconds` is how long an unsent transaction of `paytx` may wait. `asked_by` is
-    the caller; a payout has none.
+    the caller; of a payout the one who has set its address.
     """
 
     foreign_id: str

@@ -235,22 +235,81 @@ async def test_the_asker_may_void_what_waits(bank: httpx.AsyncClient, make: Made
     assert (voided.status_code, voided.json()["state"]) == (200, "VOIDED")
 
 
+async def set_payouts(bank: httpx.AsyncClient, headers: dict[str, str], **terms: str) -> None:
+    answer = await bank.post("/account/shop", json=terms, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+async def pay_out(engine: AsyncEngine) -> int:
+    """Make the payouts that are due, as the clock does; returns how many."""
+    async with engine.begin() as db:
+        due, _ = await payouts.look(db, dogecoin.REGTEST, -1)
+        return await payouts.pay_out(db, dogecoin.REGTEST, due)
+
+
+async def verdict(bank: httpx.AsyncClient, number: int, headers: dict[str, str]) -> tuple[int, str]:
+    answer = await bank.post(f"/account/shop/payment/{number}/approve", headers=headers)
+    return answer.status_code, str(answer.json().get("state", ""))
+
+
+async def test_who_has_set_the_payout_address_does_not_approve_the_payout_though_another_changed_it_since(
+    bank: httpx.AsyncClient, make: Made, engine: AsyncEngine
+) -> None:
+    thief, other = [bearer(await make("accounts:write", "payments:approve")) for _ in range(2)]
+    await limit(bank, approve_above="1")
+    await set_payouts(bank, thief, payout_address=B, payout_threshold="1")
+    made = await pay_out(engine)
+    await set_payouts(bank, other, payout_address=A)
+    [waiting] = (await bank.get("/account/shop/payments", headers=ADMIN)).json()["items"]
+
+    own = await verdict(bank, waiting["id"], thief)
+    of_another = await verdict(bank, waiting["id"], other)
+
+    assert (made, waiting["state"], waiting["pay_to"][0]["to"]) == (1, "AWAITING_APPROVAL", B)
+    assert own == (403, "")
+    assert of_another == (200, "PENDING")
+
+
+async def test_who_changes_other_terms_of_payouts_or_the_same_address_again_has_not_set_it(
+    bank: httpx.AsyncClient, make: Made, engine: AsyncEngine
+) -> None:
+    setter, other = [bearer(await make("accounts:write", "payments:approve")) for _ in range(2)]
+    await limit(bank, approve_above="1")
+    await set_payouts(bank, setter, payout_address=A)
+    await set_payouts(bank, other, payout_address=A, payout_threshold="1")
+    await pay_out(engine)
+    [waiting] = (await bank.get("/account/shop/payments", headers=ADMIN)).json()["items"]
+
+    own, of_another = [await verdict(bank, waiting["id"], headers) for headers in (setter, other)]
+
+    assert (own, of_another) == ((403, ""), (200, "PENDING"))
+
+
+async def test_what_a_key_may_not_pay_does_not_go_out_as_a_payout_to_an_address_that_it_has_set(
+    bank: httpx.AsyncClient, make: Made, engine: AsyncEngine
+) -> None:
+    thief = bearer(await make("accounts:write", "payments:write", per_payment="5"))
+    await set_payouts(bank, thief, payout_address=B, payout_threshold="1")
+
+    refused = await pay_out(engine)
+    await set_payouts(bank, ADMIN, payout_address=A)
+    made = await pay_out(engine)
+
+    listed = (await bank.get("/account/shop/payments", headers=ADMIN)).json()["items"]
+    assert (refused, made) == (0, 1)
+    assert [[payee["to"] for payee in payment["pay_to"]] for payment in listed] == [[A]]
+
+
 async def test_payouts_keep_to_the_limits_of_their_account(
     bank: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
-    terms = {"payout_address": A, "payout_threshold": "1"}
-    assert (await bank.post("/account/shop", json=terms, headers=ADMIN)).status_code == 200
-
-    async def pay_out() -> int:
-        async with engine.begin() as db:
-            due, _ = await payouts.look(db, dogecoin.REGTEST, -1)
-            return await payouts.pay_out(db, dogecoin.REGTEST, due)
+    await set_payouts(bank, ADMIN, payout_address=A, payout_threshold="1")
 
     await limit(bank, payees=[B])
-    refused = await pay_out()
+    refused = await pay_out(engine)
     await bank.post("/account/shop", json={"payout_threshold": "2"}, headers=ADMIN)
     await limit(bank, approve_above="1")
-    waiting = await pay_out()
+    waiting = await pay_out(engine)
 
     listed = (await bank.get("/account/shop/payments", headers=ADMIN)).json()["items"]
     assert (refused, waiting) == (0, 1)
