@@ -103,6 +103,22 @@ def test_a_shop_leads_to_the_page_and_the_key_comes_back_by_a_code(
     assert kennel.admin.get("/accounts", headers=key).status_code == 403
 
 
+@pytest.mark.parametrize("language", ["ar", "de", "es", "fr", "ja", "pt", "zh"])
+def test_an_operator_reads_the_page_in_their_language_and_changes_it(
+    kennel: Program, shop: str, open_page: Open, language: str
+) -> None:
+    page = open_page(address(kennel, shop), PHONE)
+
+    page.click(f"nav a[lang={language}]")
+    page.locator(f"html[lang={language}]").wait_for()
+    look(page, f"authorize-{language}")
+    page.fill("input[name=secret]", TOKEN)
+    page.click("button")
+    page.locator("#connect").wait_for()
+
+    assert exchanged(kennel, shop, page).status_code == 200
+
+
 def test_a_link_of_the_command_line_grants_with_one_click(
     kennel: Program,
     shop: str,

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from app.api import fields, middleware, request_body, responses
 from app.api.access import authentication, authorize_page, redirects
 from app.api.access.authentication import Lock
-from app.api.access.authorize_page import Asked
+from app.api.access.authorize_page import Asked, Reader
 from app.api.access.callers import ANYONE, Caller
 from app.api.api_keys import SecretKeyView
 from app.api.context import AppContext, Commits, Context
@@ -59,16 +59,18 @@ ExchangeBody = Annotated[CodeExchange, request_body.of(CodeExchange)]
 @router.get(middleware.AUTHORIZE, include_in_schema=False)
 async def show(request: Request, context: Context) -> Response:
     """The page that says what is asked for."""
+    reader = Reader.of(request)
     try:
         asked = read(request.query_params)
     except Refusal as refusal:
-        return authorize_page.refused(str(refusal))
-    return authorize_page.request_page(asked, _settings(request, context))
+        return authorize_page.refused(refusal, reader)
+    return authorize_page.request_page(asked, _settings(request, context), reader)
 
 
 @router.post(middleware.AUTHORIZE, include_in_schema=False)
 async def decide(request: Request, context: Context) -> Response:
     """Grant it, and send the browser back to the plugin with a code."""
+    reader = Reader.of(request)
     try:
         asked = read(request.query_params)
         form = request_body.form(request)
@@ -76,16 +78,16 @@ async def decide(request: Request, context: Context) -> Response:
         if isinstance(operator, Response):
             return operator
         if isinstance(operator, str):
-            return authorize_page.request_page(asked, _settings(request, context), operator)
+            return authorize_page.request_page(asked, _settings(request, context), reader, operator)
         code = form.get("attempt", "")
         if not _CODE.fullmatch(code):
-            return authorize_page.refused("This page is not whole: open it once more from your shop.")
+            return authorize_page.refused("page_not_whole", reader)
         link = authentication.digest_of(asked.link) if asked.link else None
         order = Grant(authentication.digest_of(code), asked.request, operator.name, link)
         action = _action(operator.name, "key.grant", operator.description)
         await context.commits.submit(access.GRANT, order, action=action)
     except Refusal as refusal:
-        return authorize_page.refused(str(refusal))
+        return authorize_page.refused(refusal, reader)
     headers = {"Cache-Control": "no-store"}
     return RedirectResponse(asked.back(code=code), 303, headers)
 
@@ -139,7 +141,7 @@ def read(query: Mapping[str, str]) -> Asked:
 
 
 async def _operator(request: Request, asked: Asked, secret: str) -> Caller | Response | str:
-    """Return who grants it: whoever has the link, the token or a key for everything; or what is wrong."""
+    """Return who grants it: whoever has the link, the token or a key for everything; or the name of what is wrong."""
     lock = _lock(request)
     if asked.link:
         return Caller("link", "admin", frozenset())  # the link is looked at with the grant
@@ -150,9 +152,8 @@ async def _operator(request: Request, asked: Asked, secret: str) -> Caller | Res
         return holder
     if isinstance(holder, Caller) and holder.is_admin:
         return holder
-    wrong = "This key lacks the scope admin: paste one that has it, or the token."
-    sentence = wrong if isinstance(holder, Caller) else "This is neither the token nor a key that is in use."
-    return lock.rates.of_failure(request.scope) or sentence
+    wrong = "wrong_scope" if isinstance(holder, Caller) else "wrong_secret"
+    return lock.rates.of_failure(request.scope) or wrong
 
 
 def _action(actor: str, name: str, actor_name: str = "") -> Action:

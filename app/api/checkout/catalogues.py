@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -54,9 +54,19 @@ def all_catalogues() -> Mapping[str, Catalogue]:
     return {code: Catalogue(code=code, **content) for code, content in files.items()}
 
 
-def choose(wanted: str, accept_language: str) -> Catalogue:
-    """Return the catalogue of the code that is `wanted`, else of the header Accept-Language, else English."""
-    catalogues = all_catalogues()
+@cache
+def with_texts(folder: Path) -> Mapping[str, Catalogue]:
+    """Return the same languages with the texts of another page: a file of nothing but texts for each."""
+    files = {code: tomllib.loads((folder / f"{code}.toml").read_text("utf-8")) for code in all_catalogues()}
+    return {code: replace(catalogue, texts=files[code]) for code, catalogue in all_catalogues().items()}
+
+
+def choose(wanted: str, accept_language: str, catalogues: Mapping[str, Catalogue] | None = None) -> Catalogue:
+    """Return the catalogue of the code that is `wanted`, else of the header Accept-Language, else English.
+
+    It is one of `catalogues`; None: of those of the checkout.
+    """
+    catalogues = catalogues or all_catalogues()
     codes = [wanted, *_preferences(accept_language[:_LONGEST_HEADER]), DEFAULT]
     return next(catalogues[code] for code in codes if code in catalogues)
 

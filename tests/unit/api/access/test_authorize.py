@@ -1,6 +1,7 @@
 """A plugin asks for a key, an operator grants it on a page, and the plugin exchanges a code for it, once."""
 
 import asyncio
+import html
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application, context
-from app.api.access import authorize, redirects
+from app.api.access import authorize, authorize_page, redirects
 from app.cli import keys
 from app.cli.maintenance import CannotBeDone
 from app.db.tables import api_keys, grant_links, key_grants
@@ -123,6 +124,46 @@ async def test_the_page_shows_what_is_asked_for_and_sends_its_form_to_us_and_the
     assert TOKEN not in page.text
 
 
+@pytest.mark.parametrize(
+    ("header", "changes", "code", "direction", "sentence"),
+    [
+        ("", {}, "en", "ltr", "Money can leave"),
+        ("de-AT, en;q=0.5", {}, "de", "ltr", "Damit kann Geld ein Konto verlassen"),
+        ("de", {"lang": "ja"}, "ja", "ltr", "アカウントからお金が出ることがあります"),
+        ("ar", {}, "ar", "rtl", "يمكن أن يخرج المال"),
+        ("xx", {"lang": "xx"}, "en", "ltr", "Money can leave"),
+    ],
+)
+async def test_the_page_speaks_the_operator_s_language_and_leads_to_the_same_request_in_the_others(
+    locked: httpx.AsyncClient, header: str, changes: dict[str, str], code: str, direction: str, sentence: str
+) -> None:
+    asked = {**ASKED, "scopes": "payments:write", **changes}
+    page = await locked.get("/authorize", params=asked, headers={"Accept-Language": header})
+    links = [html.unescape(link) for link in re.findall(r'<a href="(\?[^"]+)" lang', page.text)]
+
+    assert page.headers["content-language"] == code
+    assert f'<html lang="{code}" dir="{direction}">' in page.text
+    assert sentence in page.text
+    assert "Woo &lt;b&gt;Commerce&lt;/b&gt;" in page.text
+    queries = [parse_qs(link[1:]) for link in links]
+    assert sorted(query.pop("lang")[0] for query in queries) == sorted(authorize_page.languages())
+    expected = {name: [text] for name, text in asked.items() if name != "lang"}
+    assert queries == [expected] * len(queries)
+
+
+async def test_what_is_wrong_is_said_in_the_operator_s_language_and_to_plugins_in_english(
+    locked: httpx.AsyncClient,
+) -> None:
+    german = {**PAGE, "Accept-Language": "de"}
+
+    wrong = await decide(locked, "wrong", headers=german)
+    of_plugin = await locked.get("/authorize", params={**ASKED, "scopes": "root"}, headers=german)
+
+    assert "weder das Token noch ein Schlüssel" in wrong.text
+    assert "Es wurde kein Schlüssel erteilt" in of_plugin.text
+    assert '<p class="wrong" role="alert" lang="en" dir="ltr">There is no scope root' in of_plugin.text
+
+
 @pytest.mark.parametrize("wrong", ["", "wrong", "kennel_1_" + "x" * 43])
 async def test_who_is_no_operator_grants_nothing_and_is_slowed_down(
     locked: httpx.AsyncClient, ready: AsyncEngine, wrong: str
@@ -146,7 +187,7 @@ async def test_a_key_grants_another_one_only_with_the_scope_admin(
     refused, granted = await decide(locked, ordinary["secret"]), await decide(locked, admin["secret"])
 
     assert (refused.status_code, granted.status_code) == (403, 303)
-    assert "lacks the scope admin" in refused.text
+    assert 'lacks the scope <code dir="ltr">admin</code>' in refused.text
 
 
 async def test_a_code_is_exchanged_once_also_by_two_at_once(
@@ -227,7 +268,7 @@ async def test_a_link_grants_its_own_request_once_without_a_token(
         303,
         400,
     )
-    assert "run `kennel key authorize` once more" in third.text
+    assert 'run <code dir="ltr">kennel key authorize</code> once more' in third.text
     assert (await exchange(locked, code_of(first))).status_code == 200
     assert (await count(ready, grant_links), await count(ready, key_grants)) == (1, 1)
     with pytest.raises(CannotBeDone, match="asks for a key"):

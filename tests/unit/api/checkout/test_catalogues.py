@@ -5,13 +5,16 @@ from string import Formatter
 
 import pytest
 
+from app.api.access import authorize_page
 from app.api.checkout import catalogues
-from app.api.checkout.catalogues import Catalogue
+from app.domain.access import SCOPES
 from app.money import Koinu, parse
 
 LANGUAGES = catalogues.all_catalogues()
 COMPLETE = {"ar", "de", "en", "es", "fr", "ja", "pt", "zh"}
 ENGLISH = LANGUAGES["en"]
+PAGES = {"checkout": LANGUAGES, "authorize": authorize_page.languages()}
+"""The texts of each page, by their languages."""
 
 
 def facts(text: str) -> set[str]:
@@ -23,13 +26,22 @@ def test_there_are_the_languages_that_are_promised() -> None:
     assert {code for code, catalogue in LANGUAGES.items() if catalogue.direction == "rtl"} == {"ar"}
 
 
-@pytest.mark.parametrize("catalogue", LANGUAGES.values(), ids=LANGUAGES)
-def test_a_catalogue_has_every_text_and_only_facts_of_the_english_one(catalogue: Catalogue) -> None:
-    assert catalogue.texts.keys() == ENGLISH.texts.keys()
-    assert [name for name, text in catalogue.texts.items() if not text.strip()] == []
-    wrong = {name for name, text in catalogue.texts.items() if facts(text) != facts(ENGLISH.texts[name])}
-    assert wrong == set()
-    assert not [name for name, text in catalogue.texts.items() if re.search(r"[<>&]", text)]
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_catalogue_has_every_text_and_only_facts_of_the_english_one(page: str, code: str) -> None:
+    english, texts = PAGES[page]["en"].texts, PAGES[page][code].texts
+
+    assert texts.keys() == english.keys()
+    assert [name for name, text in texts.items() if not text.strip()] == []
+    assert {name for name, text in texts.items() if facts(text) != facts(english[name])} == set()
+    assert not [name for name, text in texts.items() if re.search(r"[<>&]", text)]
+
+
+def test_the_page_of_grants_says_of_each_scope_what_it_opens() -> None:
+    texts = PAGES["authorize"]["en"].texts
+
+    named = {name: text for name, text in texts.items() if name.startswith("scope_")}
+    assert named == {f"scope_{scope.replace(':', '_')}": meaning for scope, meaning in SCOPES.items()}
 
 
 @pytest.mark.parametrize(
