@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.backup.parts import Part, Writer
 from app.db import Db, migrate
-from app.db.tables import accounts, blocks, entries, installation, leases, metadata, outbox
+from app.db.tables import installation, leases, metadata
 from app.domain import installation as installations
 
 RESTORED: Final = "it was restored from a backup: run `kennel restored`"
@@ -27,13 +27,13 @@ _NAMES: Final = sa.text("""
     WHERE schemaname = current_schema() AND tablename <> 'alembic_version' ORDER BY 1
 """)
 _REVISION: Final = sa.text("SELECT version_num FROM alembic_version")
+_IS_LOGGED: Final = sa.text("SELECT to_regclass('audit_log') IS NOT NULL")
 _MIGRATED: Final = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
-_USED: Final = sa.select(
-    sa.or_(
-        *(sa.exists().select_from(table) for table in (accounts, blocks, entries, outbox)),
-        sa.exists().where(installation.c.seed.is_not(None)),
-    )
-)
+NAMED: Final = 4
+"""So many tables are named at most, where a database is not empty."""
+_PREPARED: Final = frozenset({"assets", "cursors", "installation", "leases", "seal_gates", "sequencer"})
+"""Tables in which the migrations write rows, which each backup has too, and the leases of processes that have ended."""
+_IN_USE: Final = sa.select(sa.exists().where(installation.c.seed.is_not(None)))
 
 
 class CannotRestore(Exception):
@@ -46,8 +46,9 @@ async def dump(engine: AsyncEngine, writer: Writer, network: str) -> int:
     async with moment.begin() as db:
         await db.execute(sa.text("SET LOCAL statement_timeout = 0"))
         revision = await db.scalar(_REVISION)
-        epoch = await db.scalar(sa.select(installation.c.epoch))
-        writer.begin(kind="database", network=network, revision=revision, epoch=epoch)
+        epoch, written = (await db.execute(sa.select(installation.c.epoch, sa.func.now()))).one()
+        about = {"network": network, "revision": revision, "epoch": epoch, "written": written.isoformat()}
+        writer.begin(kind="database", **about)
         for table in TABLES:
             await _dump_table(db, table, writer)
         # Numbers are never taken back, so those that were given out meanwhile may be among these.
@@ -67,7 +68,7 @@ async def _dump_table(db: Db, table: sa.Table, writer: Writer) -> None:
 
 
 async def check_empty(engine: AsyncEngine, revision: str) -> None:
-    """Raise CannotRestore where the database has anything, or tables of another schema than `revision`."""
+    """Raise CannotRestore where the database has anything, were it an API key, or tables of another schema."""
     async with engine.connect() as db:
         if await db.scalar(_MIGRATED):
             await _check_empty(db, revision)
@@ -78,8 +79,19 @@ async def _check_empty(db: Db, revision: str) -> None:
         raise CannotRestore(
             "The database has tables of another version than the backup: restore into a new database."
         )
-    if await db.scalar(_USED):
-        raise CannotRestore("The database is in use already: a backup is restored into an empty one.")
+    names = [name for name in await db.scalars(_NAMES) if name not in _PREPARED]
+    filled = [name for name in names if await _has_rows(db, name)]
+    if filled or await db.scalar(_IN_USE):
+        more = " and others" if len(filled) > NAMED else ""
+        named = f" (it has rows in {', '.join(filled[:NAMED])}{more})" if filled else ""
+        raise CannotRestore(
+            f"The database is in use already{named}: a backup is restored into an empty one, and nothing that is there "
+            "is thrown away."
+        )
+
+
+async def _has_rows(db: Db, name: str) -> bool:
+    return bool(await db.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {_quoted(name)})")))  # noqa: S608  from the catalogue
 
 
 @asynccontextmanager
@@ -96,13 +108,16 @@ async def emptied(engine: AsyncEngine, revision: str) -> AsyncIterator[Db]:
         names = list(await db.scalars(_NAMES))
         await db.execute(sa.text(f"LOCK TABLE {', '.join(map(_quoted, names))} IN EXCLUSIVE MODE"))
         await _check_empty(db, revision)
-        for name in map(
-            _quoted, names
-        ):  # the few rows that the migrations have made: the backup has them too
-            if await db.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {name})")):  # noqa: S608  from the catalogue
-                await db.execute(sa.text(f"DELETE FROM {name}"))  # noqa: S608  from the catalogue
+        for name in names:
+            if await _has_rows(db, name):  # only what the migrations have written: the backup has it too
+                await db.execute(sa.text(f"DELETE FROM {_quoted(name)}"))  # noqa: S608  from the catalogue
         yield db
         await installations.set_behind(db, RESTORED)
+
+
+async def has_audit_log(db: Db) -> bool:
+    """Return whether the schema that was restored knows the audit log; that of a very old backup does not."""
+    return bool(await db.scalar(_IS_LOGGED))
 
 
 def _quoted(name: str) -> str:

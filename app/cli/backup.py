@@ -1,8 +1,10 @@
 """The commands `backup` (write everything into one encrypted file) and `restore` (make a Kennel of it again)."""
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,10 +17,12 @@ from app.backup.envelope import NoBackup
 from app.backup.parts import Writer
 from app.backup.rows import CannotRestore
 from app.cli import database as databases
+from app.cli import operator
 from app.cli.command import errors_in_one_sentence, on_database, read_settings, started
 from app.config.settings import Settings
 from app.db import migrate
 from app.db.database import Database
+from app.domain.audit_log import Shown
 from app.runtime import new_file
 
 PASSPHRASE_CHARACTERS: Final = 12
@@ -90,11 +94,14 @@ def prove(path: Path, passphrase: str, settings: Settings) -> Mapping[str, Any]:
 async def restore_proved(
     database: Database, settings: Settings, passphrase: str, path: Path, about: Mapping[str, Any]
 ) -> str:
-    """Write rows and files of a backup that was proved; returns what to print.
+    """Write rows and files of a backup that was proved, and log who has restored it; returns what to print.
 
     The rows are committed after the files: a restore that was killed goes on when it is run again. Until then
-    a Kennel that starts beside it makes no seed.
+    a Kennel that starts beside it makes no seed. The audit log's row is committed with them; a backup from before
+    there was an audit log gets its row once the tables are those of today.
     """
+    digest = await asyncio.to_thread(_digest, path)
+    log = partial(operator.log, name="database.restore", subject=path.name, after=_shown(about, digest))
     engine = database.engine(1)
     try:
         await rows.check_empty(engine, about["revision"])
@@ -109,9 +116,25 @@ async def restore_proved(
             for part in parts.read(file, passphrase):
                 await rows.load(db, part)
                 stayed += files.load(part, files.paths(settings.home, settings.relay_key_file))
+        if logged := await rows.has_audit_log(db):
+            await log(db)
     await database.upgrade()
+    if not logged:
+        async with database.without_timeouts() as engine, engine.begin() as db:
+            await log(db)
     kept = f" {', '.join(stayed)} stayed as it was." if stayed else ""
     return f"The backup is restored.{kept} {NEXT}"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shown(about: Mapping[str, Any], digest: str) -> Shown:
+    """Show which backup it was: its file's SHA-256, and of which database and moment it is."""
+    named = {name: about.get(name, "") for name in ("network", "epoch", "revision", "written")}
+    return {**named, "sha256": digest}
 
 
 def _passphrase(settings: Settings, *, new: bool) -> str:

@@ -1,8 +1,11 @@
 """A backup of an older Kennel is restored into its own schema, and then upgraded as any database is."""
 
 import asyncio
+import hashlib
+import json
 import secrets
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,14 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.backup import rows
 from app.backup.parts import Writer
-from app.cli import backup
+from app.cli import backup, keys, operator
 from app.config import sources
 from app.db import migrate
 from app.db.database import Database
+from app.db.tables import api_keys, audit_log
 from app.domain import installation
+from app.domain.access import NewKey
 from tests import conftest
 
 OLDER = "0019"
+LOGGED = sa.select(*(audit_log.c[name] for name in ("actor", "actor_name", "action", "subject")))
 PASSPHRASE = "such long words, very secret"
 
 
@@ -57,9 +63,11 @@ async def test_an_older_backup_becomes_a_database_of_today(bare: str, tmp_path: 
         state = await installation.read(db)
         assets = list(await db.scalars(sa.text("SELECT code FROM assets ORDER BY 1")))
         number = await db.scalar(sa.text("SELECT nextval('entries_id_seq')"))
+        logged = [tuple(row) for row in await db.execute(LOGGED)]
     current = await migrate.is_current(engine)
     await engine.dispose()
     assert current
+    assert logged == [("command line", operator.user(), "database.restore", "backup")]
     assert (state.epoch, state.highest, state.behind) == ("history", 7, rows.RESTORED)
     assert (assets, number) == (["DOGE", "gold"], 42)
     assert (tmp_path / "home" / "sent.json").read_text() == '{"highest_transaction": 7}'
@@ -93,6 +101,53 @@ async def test_a_backup_of_a_kennel_that_has_given_out_no_number_is_restored(
     sentence = await backup.restore_proved(Database(bare), settings, PASSPHRASE, path, about)
 
     assert "The backup is restored" in sentence
+
+
+async def test_a_restore_is_in_the_audit_log_with_who_made_it_of_which_backup(
+    engine: AsyncEngine, bare: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "kennel-2026.backup"
+    settings = sources.read({"KENNEL_HOME": str(tmp_path / "home")})
+    made = await keys.make(engine, NewKey(b"d" * 32, frozenset({"events:read"})))
+    await backup.write(engine, settings, PASSPHRASE, path)
+
+    about = backup.prove(path, PASSPHRASE, settings)
+    await backup.restore_proved(Database(bare), settings, PASSPHRASE, path, about)
+
+    restored = Database(bare).engine(1)
+    async with restored.connect() as db:
+        names = ("actor_name", "action", "subject", "before", "after")
+        columns = (audit_log.c[name] for name in names)
+        rows_of_log = [tuple(row) for row in await db.execute(sa.select(*columns).order_by(audit_log.c.id))]
+    await restored.dispose()
+    who, action, subject, before, after = rows_of_log[1]
+    shown = json.loads(after)
+    assert [row[1:3] for row in rows_of_log] == [("key.create", str(made.id)), (action, subject)]
+    assert (who, action, subject, before) == (
+        operator.user(), "database.restore", "kennel-2026.backup", "null",
+    )  # fmt: skip
+    assert shown["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (shown["network"], shown["revision"]) == ("regtest", migrate.head())
+    assert datetime.fromisoformat(shown["written"]).tzinfo is not None
+
+
+async def test_over_a_database_that_has_only_api_keys_nothing_is_restored_and_the_keys_stay(
+    engine: AsyncEngine, database: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "backup", migrate.head())
+    settings = sources.read({"KENNEL_HOME": str(tmp_path / "home")})
+    made = await keys.make(engine, NewKey(b"d" * 32, frozenset({"events:read"})))
+
+    about = backup.prove(path, PASSPHRASE, settings)
+    with pytest.raises(rows.CannotRestore, match=r"it has rows in api_keys, audit_log\)"):
+        await backup.restore_proved(Database(database), settings, PASSPHRASE, path, about)
+
+    async with engine.connect() as db:
+        there = list(await db.scalars(sa.select(api_keys.c.id)))
+        logged = [tuple(row) for row in await db.execute(LOGGED)]
+    assert there == [made.id]
+    assert logged == [("command line", operator.user(), "key.create", str(made.id))]
+    assert not (tmp_path / "home").exists()
 
 
 async def test_files_of_the_home_stay(bare: str, tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ from app.domain.dogecoin import REGTEST
 from tests import chain_harness, scenario
 
 LOGGED = {
-    "cold return", "consolidate", "cover", "key authorize", "key create", "key revoke", "recover", "rename", "rescan", "restored", "resume",
+    "cold return", "consolidate", "cover", "key authorize", "key create", "key revoke", "recover", "rename", "rescan", "restore", "restored",
+    "resume",
 }  # fmt: skip
 """Commands that change what is in the database; each logs it."""
 NOT_LOGGED = {
-    "audit", "backup", "demo", "devnet", "export", "key list", "migrate", "report", "restore", "seed show", "serve", "verify",
+    "audit", "backup", "demo", "devnet", "export", "key list", "migrate", "report", "seed show", "serve", "verify",
 }  # fmt: skip
-"""What reads, runs Kennel, or makes a database: `kennel restored` follows a restore, and is logged."""
+"""What reads, or runs Kennel."""
 
 
 def names(group: Any, before: str = "") -> Iterator[str]:
