@@ -15,6 +15,7 @@ import yaml
 from app.config import secrets
 from app.config.settings import SECRETS, VARIABLES
 from app.db.engine import open_engine
+from app.domain import monitoring
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
 from tests.exposition import named
@@ -169,6 +170,31 @@ async def test_alerts_and_the_board_name_only_figures_that_there_are(tmp_path: P
     assert all(of_board)
     assert set().union(*of_alerts, *of_board) <= known
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_the_board_shows_the_hot_wallet_beside_its_ceiling_and_what_is_cold() -> None:
+    board = json.loads((DEPLOY / "grafana/kennel.json").read_text())
+    shown = [
+        set().union(*(metrics_in(target["expr"]) for target in panel["targets"]))
+        for panel in board["panels"]
+        if "targets" in panel
+    ]
+
+    assert {"kennel_hot_koinu", "kennel_hot_ceiling_koinu"} in shown
+    assert {f"kennel_{name}" for name in [*monitoring.HOT_WALLET.values, "cold_koinu"]} <= set().union(*shown)
+
+
+def test_no_panel_of_the_board_lies_on_another() -> None:
+    board = json.loads((DEPLOY / "grafana/kennel.json").read_text())
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in board["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
 
 
 def test_each_alert_has_a_severity_and_says_what_to_do() -> None:

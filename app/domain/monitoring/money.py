@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from app.db.tables import CLAWBACK, COLD_STORAGE, NETWORK_FEES, WORLD
 from app.domain.cold import HOT_KOINU
 from app.domain.monitoring.section import COUNTED, Section
+from app.domain.payments import COLD, LIVE
 from app.money import COIN, DOGE
 
 # A payment on its way is found by the transactions that are, or by those that they replace.
@@ -103,14 +104,26 @@ LEDGER: Final = Section(
     },
 )
 
+# One payment to cold storage is on its way at a time: the last.
 HOT_WALLET: Final = Section(
     "hot_wallet",
     sa.text(f"""
+        WITH sweep AS (
+            SELECT state, amount, created, state = ANY('{{{",".join(LIVE)}}}') AS lives
+            FROM payments WHERE kind = '{COLD}' ORDER BY id DESC LIMIT 1
+        )
         SELECT ({HOT_KOINU}) AS hot_koinu,
-            (SELECT coalesce(max(ceiling), 0) FROM cold_storage) AS hot_ceiling_koinu
+            (SELECT coalesce(max(ceiling), 0) FROM cold_storage) AS hot_ceiling_koinu,
+            coalesce((SELECT amount FROM sweep WHERE lives), 0) AS cold_sweep_koinu,
+            coalesce((SELECT extract(epoch FROM clock_timestamp() - created) FROM sweep WHERE lives), 0)
+                AS cold_sweep_seconds,
+            (SELECT count(*) FROM sweep WHERE state = 'FAILED') AS cold_sweep_failed
     """),  # noqa: S608  constants
     {
         "hot_koinu": "What remains in coins once all that is on its way has arrived or left.",
         "hot_ceiling_koinu": "Above what it goes to cold storage; 0: there is no ceiling.",
+        "cold_sweep_koinu": "What is on its way to cold storage; 0: nothing is.",
+        "cold_sweep_seconds": "How long ago that was asked for.",
+        "cold_sweep_failed": "1 while the last payment to cold storage is one that failed.",
     },
 )

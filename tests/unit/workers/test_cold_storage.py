@@ -3,13 +3,16 @@
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import sources
 from app.db.tables import cold_storage as targets
+from app.db.tables import payments
 from app.domain import monitoring
 from app.money import COIN
 from app.workers import cold_storage
@@ -34,11 +37,18 @@ async def clock(harness: ChainHarness, **more: str) -> ColdStorage:
     return ColdStorage(harness.engine, terms, harness.committed)
 
 
-async def figures(harness: ChainHarness) -> tuple[int, ...]:
+async def hot_wallet(harness: ChainHarness) -> Row[Any]:
     async with harness.engine.connect() as db:
         [row] = await monitoring.read(db, monitoring.HOT_WALLET)
+    return row
+
+
+async def figures(harness: ChainHarness) -> tuple[int, ...]:
+    hot = await hot_wallet(harness)
+    async with harness.engine.connect() as db:
         [ledger] = await monitoring.read(db, monitoring.LEDGER)
-    return tuple(int(value) for value in (*row, ledger.cold_koinu, ledger.customers_koinu))
+    values = (hot.hot_koinu, hot.hot_ceiling_koinu, ledger.cold_koinu, ledger.customers_koinu)
+    return tuple(int(value) for value in values)
 
 
 async def test_what_is_above_the_ceiling_goes_and_the_sender_is_woken(harness: ChainHarness) -> None:
@@ -57,6 +67,29 @@ async def test_what_is_above_the_ceiling_goes_and_the_sender_is_woken(harness: C
     assert (ceiling, cold) == (doge(1_000), doge(1_010))
     assert hot == customers - cold
     assert customers > doge(2_009)
+
+
+async def test_what_is_on_its_way_is_watched_until_it_has_arrived_or_failed(harness: ChainHarness) -> None:
+    await harness.fund("platform", 10)
+    await harness.mine()
+    before = await hot_wallet(harness)
+
+    stored = await clock(harness)
+    for _ in range(3):
+        await stored.step()
+    asked = await hot_wallet(harness)
+    await harness.send()
+    await harness.mine(2)
+    arrived = await hot_wallet(harness)
+    async with harness.engine.connect() as db:  # nothing is committed
+        await db.execute(sa.update(payments).values(state="FAILED").where(payments.c.kind == "cold"))
+        [failed] = await monitoring.read(db, monitoring.HOT_WALLET)
+
+    assert [*before][2:] == [0, 0, 0]
+    assert (asked.cold_sweep_koinu, asked.cold_sweep_failed) == (doge(1_010), 0)
+    assert asked.cold_sweep_seconds > 0
+    assert [*arrived][2:] == [0, 0, 0]
+    assert [*failed][2:] == [0, 0, 1]
 
 
 async def test_the_log_says_once_why_nothing_goes(
