@@ -109,6 +109,20 @@ class Process:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def peak_bytes(self) -> int:
+        """How much memory it has had at most."""
+        return peak_bytes(self.pid)
+
+
+def peak_bytes(pid: int) -> int:
+    """Return how much memory a process has had at most; 0 where it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    peak = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return int(peak[1]) * 1024 if peak else 0
+
 
 @asynccontextmanager
 async def running(*words: str, settings: Mapping[str, object] | None = None) -> AsyncIterator[Process]:

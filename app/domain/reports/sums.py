@@ -90,12 +90,13 @@ class Sums:
         """Whether rows must be taken before postings of that account are added."""
         return self._grouping.by_account and self._foreign_id not in (None, foreign_id)
 
-    def rows(self, quotes: Mapping[datetime, Quote]) -> list[ReportRow]:
-        """Return the rows of what was added, in order, and begin anew. `quotes` are those of `moments`."""
-        made = self._carried(quotes) if self._report.carries else self._summed()
-        rows = [*made]
+    def rows(self, quotes: Mapping[datetime, Quote]) -> Iterator[ReportRow]:
+        """Yield the rows of what was added, in order, as they are asked for, then begin anew.
+
+        `quotes` are those of `moments`.
+        """
+        yield from self._carried(quotes) if self._report.carries else self._summed()
         self._begin(None)
-        return rows
 
     def _add(self, asset: str, line: Line) -> None:
         contribution = self._report.contribution(line)

@@ -289,6 +289,24 @@ async def test_more_accounts_and_postings_than_a_portion_are_read_portion_by_por
     await report_check.check(ready)
 
 
+async def test_rows_for_each_day_of_many_accounts_are_made_portion_by_portion(
+    admin: httpx.AsyncClient, ready: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = await funding.fund(ready, {f"many-{number}": 0 for number in range(5)}, GOLD)
+    for number in numbers.values():
+        await posted(ready, number, {"2026-01-01T00:00:00+00:00": 1})
+    async with ready.connect() as db:
+        start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 10, tzinfo=UTC)
+        selection = await order.selection(db, Filters(start=start, end=end))
+    asked = ReportOrder(REPORTS["balances"], selection, Grouping("day", by_account=True))
+    monkeypatch.setattr(reading, "PORTION", 7)
+
+    portions = [portion async for portion in reading.rows(ready.connect, asked)]
+
+    assert max(map(len, portions)) == 7
+    assert sum(map(len, portions)) == 5 * 40
+
+
 async def _asked(engine: AsyncEngine, name: str) -> ReportOrder:
     async with engine.connect() as db:
         return ReportOrder(REPORTS[name], await order.selection(db, Filters()), Grouping(by_account=True))
