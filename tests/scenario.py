@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -29,6 +30,8 @@ WORDS = "abandon " * 11 + "about"
 RULES = Rules(REGTEST, confirmations=6)
 GENESIS = bytes.fromhex(REGTEST.genesis_hash)[::-1]
 TOKENS = count()
+DEADLINE_SECONDS = 30
+"""So long a test waits for what another transaction is to do."""
 Key = TypeVar("Key", bound=Hashable)
 Thing = TypeVar("Thing")
 
@@ -216,15 +219,18 @@ async def rows(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]:
 
 
 async def until_someone_waits(engine: AsyncEngine, number: int = 1) -> None:
-    """Return as soon as `number` transactions wait for the locks of others."""
+    """Return as soon as `number` transactions wait for the locks of others; fail where none comes to wait."""
     waiting = """
         SELECT count(*) FROM pg_stat_activity
         WHERE wait_event_type = 'Lock' AND datname = current_database()
     """
+    end = time.monotonic() + DEADLINE_SECONDS
     async with engine.connect() as db:
         watching = await db.execution_options(isolation_level="AUTOCOMMIT")
         while await watching.scalar(sa.text(waiting)) < number:
-            pass
+            assert time.monotonic() < end, (
+                f"nobody waits for a lock after {DEADLINE_SECONDS} s: it is not taken"
+            )
 
 
 async def shown(engine: AsyncEngine, address: str) -> Invoice:

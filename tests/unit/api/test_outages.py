@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tests import scenario
+
 END = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -79,7 +81,7 @@ async def test_a_statement_that_the_database_cancels_is_503_and_leaves_nothing(
     async with ready.begin() as blocker:
         await blocker.execute(sa.text("SELECT 1 FROM accounts FOR UPDATE"))
         request = asyncio.create_task(admin.post("/account/a/invoice", content=INVOICE))
-        async with ready.connect() as db:
+        async with asyncio.timeout(scenario.DEADLINE_SECONDS), ready.connect() as db:
             while not (await db.execute(CANCEL)).all():
                 await db.rollback()  # the activity that a transaction sees does not change
 

@@ -15,6 +15,7 @@ from app.api.serving import serving
 from app.db.tables import accounts
 from app.domain import outbox
 from app.domain.outbox import OutboxEvent
+from tests import scenario
 
 Heard = tuple[int, str]
 
@@ -191,7 +192,7 @@ async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
                 " AND datname = current_database()"
             )
-            async with engine.connect() as db:
+            async with asyncio.timeout(scenario.DEADLINE_SECONDS), engine.connect() as db:
                 while not (await db.execute(ended)).all():
                     await db.rollback()  # the activity that a transaction sees does not change
 

@@ -90,7 +90,7 @@ def test_the_first_start_makes_a_file_for_its_owner_only_and_the_next_has_the_sa
 
 def test_those_who_start_at_once_have_one_key(tmp_path: Path) -> None:
     """Threads do what processes do: the file system alone decides which file has the name."""
-    path, barrier = tmp_path / "relay.key", threading.Barrier(8)
+    path, barrier = tmp_path / "relay.key", threading.Barrier(8, timeout=60)
 
     def start(_: int) -> RelayKey:
         barrier.wait()

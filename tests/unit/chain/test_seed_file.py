@@ -311,7 +311,7 @@ for number in range({first}, 120, 3):
 def test_only_one_of_two_makers_makes_the_seed(file: SeedFile) -> None:
     mnemonics: list[str] = []
     refusals: list[str] = []
-    barrier = threading.Barrier(4)
+    barrier = threading.Barrier(4, timeout=60)
 
     def make() -> None:
         barrier.wait()
