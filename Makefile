@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CODE := app devnet tests bench migrations
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run install eventbridge otel test bench check quick lint format docs lock image clean soak soak-events soak-faults soak-fuzz
+.PHONY: run install eventbridge otel test bench check quick lint format docs lock image clean soak soak-away soak-events soak-faults soak-fuzz
 
 run: install
 	@$(BIN)/python -m app demo
@@ -38,7 +38,11 @@ soak-events: $(VENV)/dev
 
 # make soak-faults SECONDS=120: an installation of many processes is killed, frozen, cut off and failed over for so long under load.
 soak-faults: $(VENV)/dev
-	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/all_at_once
+	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/all_at_once/test_all_at_once.py
+
+# make soak-away SECONDS=180: database, node and broker are away for so long, each alone and then all of them.
+soak-away: $(VENV)/dev
+	KENNEL_AWAY_SECONDS=$(or $(SECONDS),180) $(BIN)/python -m pytest -s tests/faults/all_at_once/test_away_for_long.py
 
 # make soak-fuzz COUNT=1000000: so many inputs that nobody means well with. SEED=n tries those of then.
 soak-fuzz: $(VENV)/dev

@@ -29,6 +29,15 @@ SERVER_URL = "KENNEL_TEST_DATABASE_URL"
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what long tests were worth: their seeds and counts, also where several processes run the tests."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport) and report.when == "call":
+            for name, text in report.user_properties:
+                if name == "worth":
+                    terminalreporter.write_line(str(text))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def given_server() -> str | None:
     """Return the URL of a server that stands ready for the tests; the program knows no such setting."""

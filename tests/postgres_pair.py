@@ -13,7 +13,9 @@ from typing import Final
 from app.db.embedded import programs
 from tests.end_to_end.program import free_ports, lives, until
 
-START_SECONDS: Final = 60
+START_SECONDS: Final = 120
+END_SECONDS: Final = 60
+"""Both with much else to do on the machine."""
 SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -34,7 +36,7 @@ class Server:
         self._owner = programs.FileOwner.choose()
         self._folder = programs.within_reach(programs.find(None), self._owner).folder
         self._data = folder / f"server-{port}"
-        self._log = folder / f"server-{port}.log"
+        self.log = folder / f"server-{port}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def create(self) -> None:
@@ -49,7 +51,7 @@ class Server:
 
     def start(self) -> None:
         options = [f"--{name}={value}" for name, value in (SETTINGS | {"port": str(self.port)}).items()]
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = self._owner.start(
                 [self._folder / "postgres", *options], self._data, subprocess.DEVNULL, log.fileno()
             )
@@ -60,18 +62,22 @@ class Server:
         process, self._process = self._process, None
         if process is None:
             return
-        pids = self._pids(process)
+        pids = _stopped(process)
         for pid in pids:
             _signal(pid, signal.SIGKILL)
         process.wait()
-        until(lambda: not any(map(lives, pids)))
+        until(lambda: not any(map(lives, pids)), END_SECONDS)
 
     def freeze(self) -> None:
         """Stop all its processes; connections stay open, and nobody answers."""
-        self._signal_all(signal.SIGSTOP)
+        if self._process is not None:
+            for pid in _stopped(self._process):
+                _signal(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._signal_all(signal.SIGCONT)
+        if self._process is not None:
+            for pid in _pids(self._process):
+                _signal(pid, signal.SIGCONT)
 
     def ask(self, *statements: str) -> str:
         """Return what the last of these statements answers, as text; "" where the server takes none."""
@@ -81,15 +87,6 @@ class Server:
             [self._folder / "psql", "-Atq", url, *commands], check=False, capture_output=True, text=True
         )
         return answer.stdout.strip()
-
-    def _signal_all(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            for pid in self._pids(self._process):
-                _signal(pid, number)
-
-    def _pids(self, process: subprocess.Popen[bytes]) -> list[int]:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return [process.pid, *map(int, children)]
 
     def _empty(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
@@ -135,25 +132,57 @@ class Pair:
         """Make the standby anew from the primary, and let the primary wait for it with each commit."""
         self.standby.copy(self.primary)
         self.standby.start()
-        self.primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        until(self._waits_for_standby, START_SECONDS)
         self.in_sync()
 
     def in_sync(self) -> None:
         """Wait until the standby has what was answered up to now, and whatever is answered from now on."""
-        until(lambda: self.primary.ask("SHOW synchronous_standby_names") == "*")
-        reached = self.primary.ask("SELECT pg_current_wal_flush_lsn()")
+        until(lambda: self.primary.ask("SHOW synchronous_standby_names") == "*", START_SECONDS)
+        reached = until(lambda: self.primary.ask("SELECT pg_current_wal_flush_lsn()"), START_SECONDS)
         until(lambda: self.primary.ask(f"{IN_SYNC}'{reached}'") == "1", START_SECONDS)
 
     def fail_over(self) -> None:
         """Promote the standby in place of the primary, which is dead by then; no other standby is there."""
         self.primary.kill()
-        assert self.standby.ask("SELECT pg_promote()") == "t"
+        until(self._is_promoted, START_SECONDS)
         self.primary, self.standby = self.standby, self.primary
+
+    def _is_promoted(self) -> bool:
+        """Ask for it until it is done: a server with much to do does not take each connection in time."""
+        self.standby.ask("SELECT pg_promote()")
+        return self.standby.ask("SELECT pg_is_in_recovery()") == "f"
+
+    def _waits_for_standby(self) -> bool:
+        self.primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        return self.primary.ask("SHOW synchronous_standby_names") == "*"
 
     def stop(self) -> None:
         for server in (self.standby, self.primary):
             server.thaw()
             server.kill()
+
+
+def _pids(process: subprocess.Popen[bytes]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [process.pid, *map(int, children)]
+
+
+def _stopped(process: subprocess.Popen[bytes]) -> list[int]:
+    """Stop the first process, so that it forks no more, and return it with its children.
+
+    A child that was forked after they were counted would answer for a server that is thought to be dead.
+    """
+    _signal(process.pid, signal.SIGSTOP)
+    until(lambda: _state(process.pid) in {"T", "Z", ""})
+    return _pids(process)
+
+
+def _state(pid: int) -> str:
+    """What it does, as `ps` shows it; T: it is stopped, Z: it is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -62,7 +62,11 @@ class _Taker(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:  # its sender has died meanwhile
+            self.close_connection = True
+            return
         if self.server.status == 200:
             self.server.posts.append(
                 Post({name.lower(): value for name, value in self.headers.items()}, body)

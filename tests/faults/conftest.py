@@ -2,13 +2,28 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.conftest import cloned
 from tests.end_to_end.program import Devnet, Process, Program, devnet, running
+from tests.faults import logs
+
+FAILED: Final = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note for the fixtures of a test that it has failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +55,39 @@ def following(
 
 
 class Said:
-    """Shows beside a failure what processes said."""
+    """Shows beside a failure what processes said, and keeps all of it beyond the test."""
 
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
+    def __init__(self) -> None:
+        self._processes: list[Process] = []
+        self._logs: list[Path] = []
 
     def by(self, process: Process) -> None:
-        self._stack.callback(lambda: sys.stdout.write(f"--- {process.home.name}:\n{process.said()}\n"))
+        self._processes.append(process)
+        self._logs.append(process.output)
+
+    def in_files(self, *paths: Path) -> None:
+        """Keep these logs too; nothing of them is shown."""
+        self._logs += paths
+
+    def show(self, test: str) -> None:
+        """Write what was said to the output of the test that has failed."""
+        for process in self._processes:
+            if process.output.exists():
+                sys.stdout.write(f"--- {process.home.name}:\n{process.said()}\n")
+                unexpected = logs.with_tracebacks(process.output.read_text(errors="replace"))
+                sys.stdout.write(
+                    "".join(f"--- {process.home.name} did not expect:\n{it}" for it in unexpected)
+                )
+        sys.stdout.write(f"--- all of it: {logs.keep(test, self._logs)}\n")
 
 
 @pytest.fixture
-def said() -> Iterator[Said]:
+def said(request: pytest.FixtureRequest) -> Iterator[Said]:
     """To be told which processes a test runs."""
-    with ExitStack() as stack:
-        yield Said(stack)
+    said = Said()
+    yield said
+    if request.node.stash.get(FAILED, False):
+        said.show(request.node.name)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -16,10 +16,13 @@ import httpx
 from tests import postgres_pair
 from tests.end_to_end.program import ROOT, Devnet, Program, devnet, free_ports, until
 from tests.end_to_end.receivers import Audience, listening
+from tests.faults.conftest import Said
 from tests.postgres_pair import Pair
 
 INSTANCES: Final = 3
 ANSWER_SECONDS: Final = 5
+CALM_SECONDS: Final = 60
+"""How long an answer may take when all is whole again, on a machine that has other work too."""
 STARTED: Final = b"Kennel runs"
 UP_SECONDS: Final = 240
 """While it starts its database may die again, and again."""
@@ -38,6 +41,10 @@ class Instance(Program):
         until(self._answers, UP_SECONDS)
         return self
 
+    def calm(self) -> None:
+        """Wait longer for answers: nobody breaks anything any more."""
+        self.admin.timeout = self.public.timeout = httpx.Timeout(CALM_SECONDS)
+
     def spawn(self) -> None:
         self._said_before = self.output.stat().st_size if self.output.exists() else 0
         super().spawn()
@@ -51,7 +58,8 @@ class Instance(Program):
     def signal(self, number: signal.Signals, *pids: int) -> None:
         for pid in pids:
             if pid in self.processes:
-                os.kill(pid, number)
+                with suppress(ProcessLookupError):  # it has ended since, and its parent has seen it
+                    os.kill(pid, number)
 
     def kill(self) -> None:
         """End all its processes at once, as a machine that loses power."""
@@ -62,10 +70,8 @@ class Instance(Program):
     def _answers(self) -> bool:
         if not self.runs:
             self.spawn()
-        if (
-            STARTED not in self.output.read_bytes()[self._said_before :]
-        ):  # one process of several may answer before
-            return False
+        if STARTED not in self.output.read_bytes()[self._said_before :]:
+            return False  # one process of several may answer before
         return all(client.get("/health").status_code == 200 for client in (self.admin, self.public))
 
 
@@ -115,16 +121,23 @@ class Installation:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Installation]:
-    """Run all of it within the block. The instances share the folder with the seed and what was sent."""
+def running(folder: Path, said: Said) -> Iterator[Installation]:
+    """Run all of it within the block. The instances share the folder with the seed and what was sent.
+
+    What they say is kept, also where one of them does not even start.
+    """
     with ExitStack() as stack:
         pair = stack.enter_context(postgres_pair.running(folder / "servers"))
+        said.in_files(pair.primary.log, pair.standby.log)
         node = stack.enter_context(devnet(folder / "node"))
         audience = stack.enter_context(listening(folder / "audience"))
+        for beside in (node, audience.broker):
+            said.by(beside)
         ports = sorted(pair.ports)
         wires = stack.enter_context(closing(Wires((*ports, node.port))))
         instances = [_instance(folder, number, pair, node, wires) for number in range(INSTANCES)]
         for instance in instances:
+            said.by(instance)
             audience.configure(instance.home)
             stack.callback(instance.close)
         instances[0].start()  # it makes the seed and the tables

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,7 @@ GOLD: Final = 1_000_000
 COINS: Final = 20
 PAUSE_SECONDS: Final = 0.3
 """A client rests up to so long: the machine has to do all the rest as well."""
+ASK_SECONDS: Final = 120
 AGAIN: Final = {409, 503}
 """What asks for another try: with 409 the same request is still running."""
 
@@ -40,14 +42,17 @@ class Order(NamedTuple):
 
 @dataclass(slots=True)
 class Load:
-    """`done` has what was answered, by keys; `open` what was asked for and not answered."""
+    """`done` has what was answered, by keys; `open` what was asked for and not answered.
+
+    `refused` has what was answered otherwise, by the ids of the requests.
+    """
 
     installation: Installation
     seed: int
     done: dict[str, tuple[Order, Any]] = field(default_factory=dict)
     open: dict[str, Order] = field(default_factory=dict)
     statuses: Counter[int] = field(default_factory=Counter)
-    refused: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
     blocks: int = 0
     _payees: list[str] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=count)
@@ -86,7 +91,7 @@ class Load:
     def ask_again(self) -> None:
         """Ask for what was not answered until it is."""
         for asked in self.open.copy().values():
-            until(lambda asked=asked: self._ask(self.installation.instances[0].admin, asked))  # type: ignore[misc]
+            until(partial(self._ask, self.installation.instances[0].admin, asked), ASK_SECONDS)
 
     def of(self, word: str) -> dict[str, tuple[Order, Any]]:
         """What was answered of a kind, by keys."""
@@ -133,7 +138,8 @@ class Load:
         if response.status_code == 200:
             self.done[asked.key] = asked, response.json()
         else:
-            self.refused.append(f"{asked.key}: {response.status_code} {response.text}")
+            request = response.headers.get("x-request-id", "")
+            self.refused[request] = f"{asked.key}: {response.status_code} {response.text}"
         self.open.pop(asked.key, None)
         return True
 
