@@ -313,6 +313,7 @@ DOCUMENTED = {
     "starlette.middleware.cors",
     "starlette.requests",
     "starlette.responses",
+    "starlette.routing",
     "starlette.types",
 }
 """The modules of the frameworks that their reference documents, as far as we need them."""

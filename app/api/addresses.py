@@ -10,13 +10,14 @@ from app.api.access.guarded_route import GuardedRoute
 from app.api.client_limits import Client
 from app.api.context import Commits, Context, Reading
 from app.api.fiat import FiatView
+from app.api.lazy_route import LazyRoute
 from app.domain import accounts, blocks, rates
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.blocks import DepositCursor, ListedDeposit
 from app.domain.pages import PageRequest
 
 admin = APIRouter(route_class=GuardedRoute)
-public = APIRouter()
+public = APIRouter(route_class=LazyRoute)
 
 ADDRESSES: Final = cursors.Cursor(r"([0-9]) ([0-9]{1,10})", AddressCursor, cursors.NUMBER, cursors.NUMBER)
 DEPOSITS: Final = cursors.Cursor(

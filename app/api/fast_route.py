@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Header, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from app.api.access.guarded_route import Answer, GuardedRoute, guarded
+from app.api.lazy_route import LazyRoute
 
 Call = Callable[..., Any]
 _PATH, _QUERY, _HEADER = "path", "query", "header"
@@ -18,10 +18,10 @@ _MANY: Final = (list, set, frozenset, tuple)
 _MARKS: Final = ((_QUERY, type(Query())), (_HEADER, type(Header())))
 
 
-class OpenRoute(APIRoute):
-    """Resolves path parameters, single query parameters and headers, and dependencies.
+class OpenRoute(LazyRoute):
+    """Resolves path parameters, query parameters, single headers, and dependencies.
 
-    A dependency takes only the request, or only single query parameters and headers.
+    A dependency takes only the request, or only query parameters and single headers.
 
     OpenAPI describes it as any other route.
 
@@ -41,7 +41,7 @@ class FastRoute(GuardedRoute):
         return guarded(self, _answer(self))
 
 
-def _answer(route: APIRoute) -> Answer:
+def _answer(route: LazyRoute) -> Answer:
     endpoint, calls = route.endpoint, dependencies(route.endpoint)
     texts = _texts(endpoint, calls, route.param_convertors)
     resolved = {name: _resolver(call) for name, call in calls.items()}
@@ -57,14 +57,18 @@ def _answer(route: APIRoute) -> Answer:
 
 
 class _Text(NamedTuple):
-    """A parameter that is read from a text of the request: where that is, its name there, and how it is read."""
+    """A parameter that is read from a text of the request: where that is, its name there, and how it is read.
+
+    `many`: from all texts of this name.
+    """
 
     name: str
     where: str
     alias: str
     read: Call
+    many: bool = False
 
-    def value(self, text: str) -> Any:
+    def value(self, text: str | list[str]) -> Any:
         """Read it; raises RequestValidationError, as FastAPI does."""
         try:
             return self.read(text)
@@ -82,7 +86,7 @@ def dependencies(endpoint: Call) -> dict[str, Call]:
 
 
 def _texts(endpoint: Call, calls: Mapping[str, Call], path: Mapping[str, Any]) -> list[_Text]:
-    """Return what the endpoint takes beside its dependencies; TypeError where that is no single text."""
+    """Return what the endpoint takes beside its dependencies; TypeError where that is no text of the request."""
     hints = get_type_hints(endpoint, include_extras=True)
     parameters = inspect.signature(endpoint).parameters.values()
     own = [parameter for parameter in parameters if parameter.name not in calls]
@@ -93,12 +97,13 @@ def _text(parameter: inspect.Parameter, hint: Any, *, in_path: bool) -> _Text:
     name, read = parameter.name, TypeAdapter(hint).validate_python
     if in_path:
         return _Text(name, _PATH, name, read)
-    of_many = get_origin(get_args(hint)[0]) in _MANY if get_args(hint) else False
+    many = get_origin(get_args(hint)[0]) in _MANY if get_args(hint) else False
     for mark in get_args(hint)[1:]:
         for where, kind in _MARKS:
-            if isinstance(mark, kind) and parameter.default is not parameter.empty and not of_many:
-                return _Text(name, where, mark.alias or name, read)
-    raise TypeError(f"{name} is neither in the path nor one text of the query or a header, with a default")
+            of_headers = many and where == _HEADER
+            if isinstance(mark, kind) and parameter.default is not parameter.empty and not of_headers:
+                return _Text(name, where, mark.alias or name, read, many)
+    raise TypeError(f"{name} is neither in the path nor texts of the query or one header, with a default")
 
 
 def _values(texts: list[_Text], request: Request) -> dict[str, Any]:
@@ -109,7 +114,8 @@ def _values(texts: list[_Text], request: Request) -> dict[str, Any]:
             values[text.name] = text.value(scope["path_params"][text.name])
         elif text.where == _QUERY:
             if scope["query_string"] and text.alias in request.query_params:
-                values[text.name] = text.value(request.query_params[text.alias])
+                query = request.query_params
+                values[text.name] = text.value(query.getlist(text.alias) if text.many else query[text.alias])
         elif (header := request.headers.get(text.alias)) is not None:
             values[text.name] = text.value(header)
     return values

@@ -12,11 +12,12 @@ from app.api import fast_route, fields, parameters, responses, revalidation, str
 from app.api.context import Context, Queries
 from app.api.invoice_watch import InvoiceWatch
 from app.api.invoices import InvoiceState
+from app.api.lazy_route import LazyRoute
 from app.domain import invoices
 from app.domain.invoices import InvoiceStatus
 from app.money import show
 
-router = APIRouter()
+router = APIRouter(route_class=LazyRoute)
 busy = APIRouter(route_class=fast_route.OpenRoute)
 
 

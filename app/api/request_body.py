@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -135,7 +135,12 @@ class Reader(Generic[Model]):
     def __init__(self, *models: type[Model], required: bool = True, form: Any = None) -> None:
         self.models = models
         self.required = required
-        self._read = TypeAdapter(form or models[0]).validate_python
+        self._form = form or models[0]
+
+    @cached_property
+    def _read(self) -> Callable[[Any], Model]:
+        """Made for the first request: with the models it would take a part of each start."""
+        return TypeAdapter(self._form).validate_python
 
     async def __call__(self, request: Request) -> Model:
         """Parse and validate the body; raises BadField, whose sentence names the field."""

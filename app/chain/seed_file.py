@@ -55,7 +55,8 @@ class SeedFile:
         with self._locked():
             if self.path.exists():
                 raise SeedRefused(f"There is a seed file at {self.path} already; it is never overwritten.")
-            self._write(seed_record.lock(words, passphrase, self.network.name, birth_height, self.cost))
+            cost = self.cost if passphrase else seed_record.LEAST
+            self._write(seed_record.lock(words, passphrase, self.network.name, birth_height, cost))
         return keys.Keyring(self.network, words)
 
     def open(self, passphrase: str) -> keys.Keyring:

@@ -57,6 +57,8 @@ class Cost:
 
 
 STRONG = Cost()
+LEAST = Cost(n=1 << 14, p=1)
+"""Where there is no passphrase: nobody guesses, and each start would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)

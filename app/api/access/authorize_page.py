@@ -6,10 +6,9 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -19,6 +18,9 @@ from app.api.checkout import catalogues
 from app.api.checkout.catalogues import Catalogue
 from app.domain.access import SCOPES, KeyRequest, LinkOver, OtherGrant
 from app.domain.refusals import Refusal
+
+if TYPE_CHECKING:  # loaded with the first page
+    from jinja2 import Environment, Template
 
 _HERE: Final = Path(__file__).parent / "templates"
 TEXTS: Final = Path(__file__).parent / "texts"
@@ -132,7 +134,9 @@ def _page(html: str, status: int, forms: str, reader: Reader) -> Response:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -142,7 +146,7 @@ def _environment() -> Environment:
     )
 
 
-def _template(name: str) -> Template:
+def _template(name: str) -> "Template":
     return _environment().get_template(name)
 
 

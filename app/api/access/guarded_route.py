@@ -11,11 +11,12 @@ from app.api import responses
 from app.api.access import callers, rules
 from app.api.access.callers import Caller, LacksScope
 from app.api.access.rules import Accounts, Rule
+from app.api.lazy_route import LazyRoute
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class GuardedRoute(APIRoute):
+class GuardedRoute(LazyRoute):
     """A route of the merchant's API; `rules` says what it asks."""
 
     def get_route_handler(self) -> Answer:

@@ -14,6 +14,7 @@ from app.api.checkout import link_view, page
 from app.api.checkout.link_view import LinkSubject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
+from app.api.lazy_route import LazyRoute
 from app.domain import accounts, links, rates
 from app.domain.installation import NotCurrent
 from app.domain.invoices import Invoice
@@ -22,7 +23,7 @@ from app.domain.owner import AccountClosed
 from app.domain.rates import NoRate
 from app.domain.refusals import NotFound, Refusal
 
-router = APIRouter()
+router = APIRouter(route_class=LazyRoute)
 
 _COOKIE: Final = "kennel_invoice"
 _FIELDS: Final = 8

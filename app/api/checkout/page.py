@@ -5,10 +5,9 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -20,9 +19,13 @@ from app.api.checkout.screens import UNKNOWN
 from app.api.checkout.view import PayView, Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
+from app.api.lazy_route import LazyRoute
 from app.domain import accounts, invoices, sightings
 
-router = APIRouter()
+if TYPE_CHECKING:  # loaded with the first page
+    from jinja2 import Environment
+
+router = APIRouter(route_class=LazyRoute)
 
 _HERE: Final = Path(__file__).parent
 _TYPES: Final = {"page.css": "text/css", "page.js": "text/javascript", "kennel.js": "text/javascript"}
@@ -113,8 +116,10 @@ def html(template: str, shown: PayView | LinkView, visit: Visit, branding: Brand
 
 
 @cache
-def _templates() -> Environment:
+def _templates() -> "Environment":
     """Templates escape every value that is no Markup, and refuse a name that they were not given."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,

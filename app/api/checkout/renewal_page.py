@@ -11,13 +11,14 @@ from app.api.checkout import page
 from app.api.checkout.view import Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
+from app.api.lazy_route import LazyRoute
 from app.domain import invoices
 from app.domain.installation import NotCurrent
 from app.domain.invoices import NotRenewable, RenewOrder
 from app.domain.rates import NoRate
 from app.domain.refusals import Refusal
 
-router = APIRouter()
+router = APIRouter(route_class=LazyRoute)
 
 _BUSY: Final = ("link_busy", 429)
 _NO_PRICE: Final = ("link_no_rate", 503)
