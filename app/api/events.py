@@ -6,12 +6,13 @@ from fastapi import APIRouter, Header, Query
 from pydantic import PlainValidator
 from starlette.responses import Response
 
-from app.api import parameters, responses, streams
+from app.api import fast_route, parameters, responses, streams
 from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Context, Reading
+from app.api.context import Context, Queries
 from app.domain import accounts, outbox
 
+busy = APIRouter(route_class=fast_route.FastRoute)
 router = APIRouter(route_class=GuardedRoute)
 
 _ALL: Final = frozenset({outbox.ALL})
@@ -50,9 +51,9 @@ Begin = Annotated[
 ]
 
 
-@router.get("/events", response_model=EventPage, summary="What happened, oldest first")
+@busy.get("/events", response_model=EventPage, summary="What happened, oldest first")
 async def list_events(
-    db: Reading,
+    queries: Queries,
     within: Within,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
@@ -62,8 +63,9 @@ async def list_events(
     """The messages are the same bytes as in webhooks and MQTT. A cursor beyond the last event is refused."""
     if foreign_id:
         within.require(foreign_id, "foreign_id")
-    await outbox.check(db, cursor)
-    return _page(await outbox.page(db, cursor, limit, types, foreign_id or None, within))
+    async with queries.reader() as db:
+        page = await outbox.page(db, cursor, limit, types, foreign_id or None, within)
+    return _page(page, cursor)
 
 
 @router.get(
@@ -91,20 +93,23 @@ async def stream_events(
     return streams.Stream(context.keys.while_open(caller.key_id, listed), context.event_signal.listener())
 
 
-@router.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")
+@busy.get("/account/{foreign_id}/events", response_model=EventPage, summary="What happened to an account")
 async def list_account_events(
-    db: Reading,
+    queries: Queries,
     foreign_id: parameters.ForeignId,
     cursor: parameters.Cursor = 0,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     types: parameters.Types = _ALL,
 ) -> Response:
     """Oldest first; 404 where no account has this foreign_id. A cursor beyond the last event is refused."""
-    account = await accounts.fetch(db, foreign_id)
-    await outbox.check(db, cursor)
-    return _page(await outbox.page(db, cursor, limit, types, account.foreign_id))
+    async with queries.reader() as db:
+        page = await outbox.page(db, cursor, limit, types, foreign_id)
+        if not page.events:
+            await accounts.fetch(db, foreign_id)
+    return _page(page, cursor)
 
 
-def _page(page: outbox.Page) -> Response:
+def _page(page: outbox.Page, cursor: int) -> Response:
+    outbox.check_end(cursor, page.last)
     items = b",".join(map(outbox.envelope, page.events))
     return responses.Json(b'{"items":[%s],"cursor":"%d"}' % (items, page.position))

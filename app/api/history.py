@@ -1,23 +1,22 @@
 """An account's history over HTTP, as pages of JSON or all of it as CSV."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from app.api import cursors, fields, parameters, responses
-from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Context, Reading
+from app.api import cursors, fast_route, fields, parameters, responses
+from app.api.context import Context
 from app.api.fiat import FiatView
 from app.api.reports import csv_file
-from app.domain import accounts, ledger, rates
-from app.domain.ledger import StatementCursor, StatementFilter, StatementLine, statement
+from app.domain import ledger, rates
+from app.domain.ledger import LastPostings, StatementCursor, StatementFilter, StatementLine, statement
 from app.domain.pages import PageRequest
 
-router = APIRouter(route_class=GuardedRoute)
+busy = APIRouter(route_class=fast_route.FastRoute)
 
 PORTION: Final = 1_000
 """Rows of CSV that are read at once; no connection is held between two portions."""
@@ -45,16 +44,6 @@ class HistoryView(responses.View):
     reference_id: str
     created: responses.Time
     fiat: FiatView | None
-
-    @classmethod
-    def of(cls, line: StatementLine) -> "HistoryView":
-        """Show a line; its id is its asset and its number among the account's postings in that asset."""
-        created, asset, seq = line.cursor
-        number = f"{asset}:{seq}"
-        fiat = rates.worth_shown(line.quote, abs(line.amount))
-        return cls.showing(
-            line, id=number, asset=asset, created=created, reference_id=line.reference, fiat=fiat
-        )
 
 
 _OWN_COLUMNS: Final = [name for name in HistoryView.model_fields if name != "fiat"]
@@ -87,7 +76,7 @@ async def _filters(
     return StatementFilter(asset or None, kind, start, end)
 
 
-@router.get(
+@busy.get(
     "/account/{foreign_id}/history",
     response_model=HistoryPage,
     responses={200: {"content": {"text/csv": {}}}},
@@ -96,33 +85,52 @@ async def _filters(
 async def get_history(
     foreign_id: parameters.ForeignId,
     context: Context,
-    db: Reading,
     filters: Annotated[StatementFilter, Depends(_filters)],
     request: Annotated[PageRequest[StatementCursor], Depends(CURSORS.request)],
     file_format: Format = "",
 ) -> Response:
     """Postings, newest first; with `format=csv` all of them, whatever `cursor` and `limit` say."""
-    account = await accounts.fetch(db, foreign_id)
-    if file_format == "csv":
-        await ledger.check_export(db, account.id, filters)
-        name = f"history-{quote(foreign_id, safe='')}.csv"
-        return csv_file.response(name, _rows(context, account.id, filters))
-    page = await statement.page(db, account.id, filters, request)
-    return responses.show(HistoryPage.of(page, HistoryView.of, CURSORS))
+    async with context.queries.reader() as db:
+        last = await ledger.last_postings(db, foreign_id)
+        if file_format == "csv":
+            await ledger.check_export(db, last, filters)
+            name = f"history-{quote(foreign_id, safe='')}.csv"
+            return csv_file.response(name, _rows(context, last, filters))
+        page = await statement.page(db, last, filters, request)
+    return responses.show_page(map(_shown, page.items), CURSORS.write(page.rest))
 
 
-async def _rows(context: Context, account: int, filters: StatementFilter) -> AsyncIterator[bytes]:
+async def _rows(context: Context, last: LastPostings, filters: StatementFilter) -> AsyncIterator[bytes]:
     """Yield the file in portions, so that a slow caller holds no connection."""
     yield csv_file.text([[*_OWN_COLUMNS, *(f"fiat_{name}" for name in FiatView.model_fields)]])
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
     while request:
-        async with context.reads.connect() as db:
-            page = await statement.page(db, account, filters, request)
+        async with context.queries.reader() as db:
+            page = await statement.page(db, last, filters, request)
         yield csv_file.text(map(_cells, page.items))
         request = request._replace(after=page.rest) if page.rest else None
 
 
+def _shown(line: StatementLine) -> dict[str, Any]:
+    """Return a line as JSON has it; its id is its asset and its number among the account's postings in that asset."""
+    created, asset, seq = line.cursor
+    return {
+        "id": f"{asset}:{seq}",
+        "entry": line.entry,
+        "type": line.type,
+        "asset": asset,
+        "bucket": line.bucket,
+        "debit": line.debit,
+        "credit": line.credit,
+        "balance_after": line.balance_after,
+        "reference_type": line.reference_type,
+        "reference_id": line.reference,
+        "created": created.isoformat(),
+        "fiat": rates.worth_shown(line.quote, abs(line.amount)),
+    }
+
+
 def _cells(line: StatementLine) -> Sequence[str]:
-    shown = HistoryView.of(line).model_dump(mode="json")
-    fiat = shown["fiat"] or dict.fromkeys(FiatView.model_fields, "")
-    return [csv_file.safe(str(value)) for value in (*(shown[name] for name in _OWN_COLUMNS), *fiat.values())]
+    shown = _shown(line)
+    fiat = shown.pop("fiat") or dict.fromkeys(FiatView.model_fields, "")
+    return [csv_file.safe(str(value)) for value in (*shown.values(), *fiat.values())]

@@ -1,7 +1,6 @@
 """Invoices over HTTP, to the merchant and to the payer."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import WithJsonSchema
@@ -26,6 +25,8 @@ admin = APIRouter(route_class=GuardedRoute)
 public = APIRouter(route_class=fast_route.OpenRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
 
+Shown = dict[str, Any]
+"""A model's members, as JSON has them."""
 Items = Annotated[Any, WithJsonSchema({"type": "array", "items": {"$ref": "#/components/schemas/NewItem"}})]
 """Items as an `orjson.Fragment` of the JSON text in which they are stored."""
 
@@ -67,14 +68,14 @@ class PublicInvoice(responses.Written):
     renewed_by: str
 
     @classmethod
-    def of(cls, invoice: invoices.Invoice, context: AppContext, token: str = "") -> Self:
+    def of(cls, invoice: invoices.Invoice, context: AppContext, token: str = "") -> Shown:
         """Show all of it; its links have the `token`."""
-        return cls(**_fields(cls, invoice, context, token))
+        return _shown(cls, invoice, context, token)
 
     @classmethod
-    def bare(cls, invoice: invoices.Invoice, context: AppContext) -> Self:
+    def bare(cls, invoice: invoices.Invoice, context: AppContext) -> Shown:
         """Show what anyone may know who saw the payment on the chain: no items, reference or metadata."""
-        return cls(**_fields(cls, invoice, context, "") | {"items": [], "reference": "", "metadata": {}})
+        return cls.of(invoice, context) | {"items": [], "reference": "", "metadata": {}}
 
 
 class CreatedInvoice(PublicInvoice):
@@ -124,27 +125,22 @@ class AdminInvoice(responses.Written):
     renewed_by: str
 
     @classmethod
-    def of(cls, invoice: invoices.Invoice, context: AppContext) -> Self:
+    def of(cls, invoice: invoices.Invoice, context: AppContext) -> Shown:
         """Show all of it; `account` is the account's id on the wire."""
-        return cls(**_fields(cls, invoice, context, invoice.token))
+        return _shown(cls, invoice, context, invoice.token)
 
 
 class InvoicePage(responses.View):
-    """A page of an account's invoices, oldest first; the cursor is GigaWallet's."""
+    """A page of an account's invoices, oldest first.
+
+    The cursor is GigaWallet's: the next key index, or 0 where the page is not full.
+    """
 
     items: list[AdminInvoice]
     cursor: int
 
-    @classmethod
-    def of(cls, page: Sequence[invoices.Invoice], limit: int, context: AppContext) -> Self:
-        """Show invoices; the cursor is the next key index, or 0 where the page is not full."""
-        cursor = page[-1].index + 1 if len(page) == limit else 0
-        return cls(items=[AdminInvoice.of(invoice, context) for invoice in page], cursor=cursor)
 
-
-def _fields(
-    view: type[responses.View], invoice: invoices.Invoice, context: AppContext, token: str
-) -> dict[str, Any]:
+def _shown(view: type[responses.View], invoice: invoices.Invoice, context: AppContext, token: str) -> Shown:
     shown = invoices.invoice_shown(invoice) | {
         "uri": invoice_links.payment_uri(context, invoice, token),
         "pay_url": invoice_links.pay_url(context, invoice, token),
@@ -154,7 +150,7 @@ def _fields(
     return {name: shown[name] for name in view.model_fields}
 
 
-def _for_payer(context: Context, invoice: invoices.Invoice, token: str) -> PublicInvoice:
+def _for_payer(context: Context, invoice: invoices.Invoice, token: str) -> Shown:
     """Show all of it to the token's holder."""
     if invoice_links.has_token(invoice, token):
         return PublicInvoice.of(invoice, context, token)
@@ -206,7 +202,8 @@ async def list_invoices(
     """Oldest first."""
     async with context.queries.reader() as db:
         page = await invoices.page(db, context.network, foreign_id, cursor, limit, filters)
-    return responses.show(InvoicePage.of(page, limit, context))
+    rest = page[-1].index + 1 if len(page) == limit else 0
+    return responses.show_page([AdminInvoice.of(invoice, context) for invoice in page], rest)
 
 
 @busy.get("/account/{foreign_id}/invoice/{invoice_id}", response_model=AdminInvoice, summary="An invoice")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Context, Reading
+from app.api.context import Context, Queries
 from app.api.fiat import FiatView
 from app.domain import payments
 from app.domain.dogecoin import Network
@@ -204,11 +204,14 @@ async def void(
     return responses.show(PaymentView.of(result.resource), replayed=result.replayed)
 
 
-@router.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
-async def list_payments(foreign_id: parameters.ForeignId, db: Reading, request: cursors.ById) -> Response:
+@busy.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
+async def list_payments(
+    foreign_id: parameters.ForeignId, queries: Queries, request: cursors.ById
+) -> Response:
     """Newest first."""
-    page = await payments.page(db, foreign_id, request)
-    return responses.show(PaymentPage.of(page, PaymentView.of, cursors.IDS))
+    async with queries.reader() as db:
+        page = await payments.page(db, foreign_id, request)
+    return responses.show_page(map(payments.payment_shown, page.items), cursors.IDS.write(page.rest))
 
 
 @busy.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")

@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from app.api import cursors, fast_route, fields, parameters, responses
 from app.api.access.callers import Within
-from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Queries, Reading
+from app.api.context import Queries
 from app.domain import transfers
-from app.domain.pages import Page, PageRequest
-from app.domain.transfers import Transfer, TransferCursor, TransferFilter
+from app.domain.pages import PageRequest
+from app.domain.transfers import TransferCursor, TransferFilter
+from app.group_read import GroupRead
 
-router = APIRouter(route_class=GuardedRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
 
 CURSORS: Final = cursors.Cursor(
@@ -77,24 +76,30 @@ async def get_transfer(id: TransferId, queries: Queries, within: Within) -> Resp
     return responses.show_written(transfers.transfer_json(transfer))
 
 
-@router.get("/transfers", response_model=TransferPage, summary="Transfers")
+@busy.get("/transfers", response_model=TransferPage, summary="Transfers")
 async def list_transfers(
-    db: Reading, filters: Filters, request: Request, within: Within, foreign_id: parameters.Account = None
+    queries: Queries,
+    filters: Filters,
+    request: Request,
+    within: Within,
+    foreign_id: parameters.Account = None,
 ) -> Response:
     """Newest first."""
     if foreign_id:
         within.require(foreign_id, "foreign_id")
     wanted = replace(filters, foreign_id=foreign_id or "", reach=within)
-    return _show(await transfers.page(db, wanted, request))
+    return await _page(queries, wanted, request)
 
 
-@router.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
+@busy.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
 async def list_of_account(
-    foreign_id: parameters.ForeignId, db: Reading, filters: Filters, request: Request
+    foreign_id: parameters.ForeignId, queries: Queries, filters: Filters, request: Request
 ) -> Response:
     """Newest first, those that it gave and those that it got."""
-    return _show(await transfers.page(db, replace(filters, foreign_id=foreign_id), request))
+    return await _page(queries, replace(filters, foreign_id=foreign_id), request)
 
 
-def _show(page: Page[Transfer, TransferCursor]) -> Response:
+async def _page(queries: GroupRead, wanted: TransferFilter, request: PageRequest[TransferCursor]) -> Response:
+    async with queries.reader() as db:
+        page = await transfers.page(db, wanted, request)
     return responses.show_all(map(transfers.transfer_json, page.items), CURSORS.write(page.rest))

@@ -60,8 +60,8 @@ def newest(
     rows: sa.Select[Any],
     columns: Columns,
     same: Sequence[Any],
-    below: int,
-    limit: int | sa.BindParameter[int],
+    below: Number,
+    limit: Number,
 ) -> sa.Select[Any]:
     """Select the last rows below a number. `same` has the values of all columns of the index but the last."""
     bounds = _typed(columns, (*same, below))

@@ -31,7 +31,7 @@ from app.domain.access.grants import (
     make_link,
     request_shown,
 )
-from app.domain.access.reach import EVERYTHING, Reach
+from app.domain.access.reach import EVERYTHING, LimitedBy, Reach, within
 from app.domain.access.scopes import ADMIN, SCOPES
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Grant",
     "KeyRequest",
     "LinkOver",
+    "LimitedBy",
     "NewKey",
     "NoSuchKey",
     "OtherGrant",
@@ -66,4 +67,5 @@ __all__ = [
     "request_shown",
     "revoke",
     "usable_exists",
+    "within",
 ]

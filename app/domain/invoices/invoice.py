@@ -1,9 +1,10 @@
 """An invoice: a fixed list of items that is to be paid to one new address. How it is found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -241,12 +242,12 @@ SHOWN: Final = select()
 _PAID_TO: Final = Prepared(paid_to(SHOWN))
 
 
+_columns: Final[Callable[[Row], tuple[Any, ...]]] = itemgetter(*Invoice.__slots__[1:-1])
+"""Of a row all but the owner and the estimate."""
+
+
 def of(network: Network, row: Row) -> Invoice:
     """Read a row of `select`."""
-    plain = {name: row[name] for name in Invoice.__slots__ if name in row and name != "owner"}
+    owner = Owner(row["account_id"], row["foreign_id"], row["account_address"])
     waiting = 0 if row["settled"] else max(0, row["blocks_to_confirm"] or 0)
-    return Invoice(
-        owner=Owner(row["account_id"], row["foreign_id"], row["account_address"]),
-        estimate_seconds_to_confirm=waiting * network.spacing_seconds,
-        **plain,
-    )
+    return Invoice(owner, *_columns(row), waiting * network.spacing_seconds)  # type: ignore[call-arg]  # mypy counts the rest as one

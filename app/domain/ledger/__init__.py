@@ -23,10 +23,12 @@ from app.domain.ledger.balances import (
     INSTANT,
     AssetBalance,
     BalanceTime,
+    LastPostings,
     asset_balances,
     asset_balances_at,
     balance,
     balances_of,
+    last_postings,
     seqs_before,
     seqs_before_times,
 )

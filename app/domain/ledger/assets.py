@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app import money
-from app.db import Db, Prepared, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import assets
 from app.domain.audit_log import Audited, Shown
 from app.domain.commands import Command, plain
@@ -147,7 +147,7 @@ _BY_CODE: Final = Prepared(
 )
 
 
-async def assets_by_code(db: Db, codes: Collection[str]) -> Mapping[str, Asset]:
+async def assets_by_code(db: ReadDb, codes: Collection[str]) -> Mapping[str, Asset]:
     """Return the assets with these codes, by code; a code of no asset is left out."""
     rows = await bulk.fetch_all(db, _BY_CODE, {"codes": sorted(set(codes))})
     return {row["code"]: Asset(**row) for row in rows}
@@ -178,7 +178,7 @@ CREATE_ASSET: Final = Command(
 )
 
 
-async def fetch_asset(db: Db, code: str) -> Asset:
+async def fetch_asset(db: ReadDb, code: str) -> Asset:
     """Return the asset, or refuse with NoSuchAsset."""
     by_code = await assets_by_code(db, [code])
     if code not in by_code:

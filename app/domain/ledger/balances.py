@@ -38,6 +38,13 @@ class BalanceTime(NamedTuple):
     time: datetime
 
 
+class LastPostings(NamedTuple):
+    """An account by its number, and the number of its last posting in each asset that it ever had."""
+
+    account: int
+    seqs: Mapping[str, int]
+
+
 class NotYet(Invalid):
     """That moment has not come yet."""
 
@@ -150,7 +157,8 @@ def _balance(row: Row) -> Balance:
 # The postings of a balance are numbered from 1 without a gap, and their times never run back. So a binary
 # search by the primary key finds a time: of a million postings it reads 20. An index by time would cost each
 # posting that is written.
-_BEFORE: Final = sa.text("""
+_BEFORE: Final = Prepared(
+    sa.text("""
     WITH RECURSIVE halves (account, asset, until, low, high) AS (
         SELECT moment.account, moment.asset, moment.until, 0::bigint, balances.seq
         FROM unnest(:accounts, :assets, :untils) AS moment (account, asset, until)
@@ -171,30 +179,47 @@ _BEFORE: Final = sa.text("""
     )
     SELECT account, asset, low AS seq FROM halves WHERE low = high
 """).bindparams(
-    sa.bindparam("accounts", type_=bulk.BIGINTS),
-    sa.bindparam("assets", type_=bulk.TEXTS),
-    sa.bindparam("untils", type_=bulk.Array(Time)),
+        sa.bindparam("accounts", type_=bulk.BIGINTS),
+        sa.bindparam("assets", type_=bulk.TEXTS),
+        sa.bindparam("untils", type_=bulk.Array(Time)),
+    )
 )
-_LAST: Final = sa.select(balances.c.asset, balances.c.seq).where(
-    balances.c.account_id == sa.bindparam("account", type_=sa.BigInteger), balances.c.seq > 0
+_LAST: Final = Prepared(
+    sa.select(balances.c.asset, balances.c.seq).where(
+        balances.c.account_id == sa.bindparam("account", type_=sa.BigInteger), balances.c.seq > 0
+    )
+)
+_LAST_OF_NAME: Final = Prepared(
+    sa.select(account_rows.c.id, balances.c.asset, balances.c.seq)
+    .outerjoin(balances, sa.and_(balances.c.account_id == account_rows.c.id, balances.c.seq > 0))
+    .where(account_rows.c.foreign_id == sa.bindparam("foreign_id"))
 )
 
 
-async def last_seqs(db: Db, account: int) -> dict[str, int]:
+async def last_seqs(db: ReadDb, account: int) -> dict[str, int]:
     """Return the number of the account's last posting in each asset that it ever had."""
-    return {row.asset: row.seq for row in await db.execute(_LAST, {"account": account})}
+    return {row["asset"]: row["seq"] for row in await bulk.fetch_all(db, _LAST, {"account": account})}
 
 
-async def seqs_before(db: Db, account: int, until: Mapping[str, datetime]) -> dict[str, int]:
+async def last_postings(db: ReadDb, foreign_id: str) -> LastPostings:
+    """Return where the account's postings end; refuses with NoSuchAccount."""
+    rows = await bulk.fetch_all(db, _LAST_OF_NAME, {"foreign_id": foreign_id})
+    if not rows:
+        raise no_such(foreign_id)
+    seqs = {row["asset"]: row["seq"] for row in rows if row["asset"] is not None}
+    return LastPostings(rows[0]["id"], seqs)
+
+
+async def seqs_before(db: ReadDb, account: int, until: Mapping[str, datetime]) -> dict[str, int]:
     """Return the number of the account's last posting before a time, by asset; 0 where there is none."""
     seqs = await seqs_before_times(db, [BalanceTime(account, asset, time) for asset, time in until.items()])
     return {asset: seq for (_, asset), seq in seqs.items()}
 
 
-async def seqs_before_times(db: Db, times: Sequence[BalanceTime]) -> dict[BalanceKey, int]:
+async def seqs_before_times(db: ReadDb, times: Sequence[BalanceTime]) -> dict[BalanceKey, int]:
     """Return the number of each balance's last posting before its time; 0 where there is none."""
     if not times:
         return {}
     accounts, codes, untils = map(list, zip(*times, strict=True))
-    rows = await db.execute(_BEFORE, {"accounts": accounts, "assets": codes, "untils": untils})
-    return {(row.account, row.asset): row.seq for row in rows}
+    rows = await bulk.fetch_all(db, _BEFORE, {"accounts": accounts, "assets": codes, "untils": untils})
+    return {(row["account"], row["asset"]): row["seq"] for row in rows}

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Prepared, ReadDb, Row, bulk
 from app.domain.ledger import assets, balances, statement_quotes
-from app.domain.ledger.balances import INSTANT
+from app.domain.ledger.balances import INSTANT, LastPostings
 from app.domain.ledger.journal import Bucket
 from app.domain.pages import Page, PageRequest
 from app.domain.rates import Quote
@@ -86,7 +86,8 @@ class TooLong(Invalid):
 # The newest postings of each asset, by the primary key; then only those on the page look up their entries,
 # one by one: a join would let the planner read all entries. An escrow's share is told from its fee by the
 # amount, because the platform can be its buyer or seller too.
-_NEWEST: Final = sa.text("""
+_NEWEST: Final = Prepared(
+    sa.text("""
     SELECT newest.*, entry.*, assets.decimals,
         (
             SELECT CASE
@@ -113,63 +114,70 @@ _NEWEST: Final = sa.text("""
     JOIN assets ON assets.code = newest.asset
     ORDER BY newest.created DESC, newest.asset COLLATE "C", newest.seq DESC
 """).bindparams(
-    sa.bindparam("account", type_=sa.BigInteger),
-    sa.bindparam("assets", type_=bulk.TEXTS),
-    sa.bindparam("lows", type_=bulk.BIGINTS),
-    sa.bindparam("highs", type_=bulk.BIGINTS),
-    sa.bindparam("limit", type_=sa.BigInteger),
+        sa.bindparam("account", type_=sa.BigInteger),
+        sa.bindparam("assets", type_=bulk.TEXTS),
+        sa.bindparam("lows", type_=bulk.BIGINTS),
+        sa.bindparam("highs", type_=bulk.BIGINTS),
+        sa.bindparam("limit", type_=sa.BigInteger),
+    )
 )
 
 
 async def page(
-    db: Db, account: int, wanted: StatementFilter, request: PageRequest[StatementCursor]
+    db: ReadDb, last: LastPostings, wanted: StatementFilter, request: PageRequest[StatementCursor]
 ) -> Page[StatementLine, StatementCursor]:
-    """Return a page of the postings wanted, newest first; refuses with NoSuchAsset.
+    """Return a page of an account's postings, newest first; refuses with NoSuchAsset.
 
     A filter by type reads PAGE_READS postings at most, so a page may be short or empty and the list still
     goes on.
     """
-    spans = await _spans(db, account, wanted, request.after)
+    spans = await _spans(db, last, wanted, request.after)
     limit = PAGE_READS if wanted.type else request.rows
-    rows = await _newest(db, account, spans, limit)
+    rows = await _newest(db, last.account, spans, limit)
     chosen = [row for row in rows if wanted.type in (None, _line(row).type)]
     page = request.page(chosen, _cursor)
     rest = page.rest or (None if len(rows) < limit else _cursor(rows[-1]))
-    quotes = await statement_quotes.of_lines(db, account, page.items)
+    quotes = await statement_quotes.of_lines(db, last.account, page.items)
     return Page([_line(row, quote) for row, quote in zip(page.items, quotes, strict=True)], rest)
 
 
-async def check_export(db: Db, account: int, wanted: StatementFilter) -> None:
+async def check_export(db: ReadDb, last: LastPostings, wanted: StatementFilter) -> None:
     """Refuse with TooLong what is too long for one export. The postings' numbers tell how many there are."""
-    spans = await _spans(db, account, wanted, None)
+    spans = await _spans(db, last, wanted, None)
     count = sum(max(0, high - low) for low, high in spans.values())
     if count > EXPORT_READS:
         raise TooLong(found=count, most=EXPORT_READS)
 
 
-async def _spans(db: Db, account: int, wanted: StatementFilter, after: StatementCursor | None) -> Spans:
+async def _spans(
+    db: ReadDb, last: LastPostings, wanted: StatementFilter, after: StatementCursor | None
+) -> Spans:
     """Return the numbers of the postings wanted, from the bounds in time."""
     if wanted.asset is not None:
         await assets.fetch_asset(db, wanted.asset)
-    seqs = await balances.last_seqs(db, account)
-    last = {code: seq for code, seq in seqs.items() if wanted.asset in (None, code)}
-    low = await balances.seqs_before(db, account, dict.fromkeys(last, wanted.start)) if wanted.start else {}
-    ends = {code: end for code in last if (end := _end(code, wanted, after)) is not None}
-    high = last | (await balances.seqs_before(db, account, ends) if ends else {})
+    account, seqs = last
+    listed = {code: seq for code, seq in seqs.items() if wanted.asset in (None, code)}
+    starts = dict.fromkeys(listed, wanted.start) if wanted.start else {}
+    ends = {code: end for code in listed if (end := _end(code, wanted, after)) is not None}
+    low, high = await balances.seqs_before(db, account, starts), dict(listed)
+    high |= await balances.seqs_before(db, account, ends)
     if after is not None and after.asset in high:
         high[after.asset] = min(high[after.asset], after.seq - 1)
-    return {code: (low.get(code, 0), high[code]) for code in last}
+    return {code: (low.get(code, 0), high[code]) for code in listed}
 
 
 def _end(asset: str, wanted: StatementFilter, after: StatementCursor | None) -> datetime | None:
-    """Return the time before which an asset's postings are wanted; of the cursor's moment some were shown."""
-    if after is None:
+    """Return the time before which an asset's postings are wanted; of the cursor's moment some were shown.
+
+    None is any: in the cursor's own asset its number says where to go on.
+    """
+    if after is None or asset == after.asset:
         return wanted.end
-    end = after.created + INSTANT if asset >= after.asset else after.created
+    end = after.created + INSTANT if asset > after.asset else after.created
     return min(end, wanted.end or end)
 
 
-async def _newest(db: Db, account: int, spans: Spans, limit: int) -> Sequence[Row]:
+async def _newest(db: ReadDb, account: int, spans: Spans, limit: int) -> Sequence[Row]:
     parameters = {
         "account": account,
         "assets": list(spans),

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Prepared, ReadDb, Row, bulk
 from app.db.tables import deposits, payments
 from app.domain import rates
 from app.domain.rates import Quote
@@ -21,22 +21,26 @@ class Cause(NamedTuple):
 
 _ACCOUNT: Final = sa.bindparam("account", type_=sa.BigInteger)
 _OUTPUT: Final = ("txid", "vout")
-_QUOTE_OF_DEPOSIT: Final = sa.select(*(deposits.c[name] for name in (*_OUTPUT, *rates.COLUMNS))).where(
-    deposits.c.account_id == _ACCOUNT,
-    deposits.c.rate.is_not(None),
-    sa.tuple_(deposits.c.txid, deposits.c.vout).in_(sa.select(bulk.unnested(deposits, _OUTPUT))),
+_QUOTE_OF_DEPOSIT: Final = Prepared(
+    sa.select(*(deposits.c[name] for name in (*_OUTPUT, *rates.COLUMNS))).where(
+        deposits.c.account_id == _ACCOUNT,
+        deposits.c.rate.is_not(None),
+        sa.tuple_(deposits.c.txid, deposits.c.vout).in_(sa.select(bulk.unnested(deposits, _OUTPUT))),
+    )
 )
-_QUOTE_OF_PAYMENT: Final = sa.select(*(payments.c[name] for name in ("id", *rates.COLUMNS))).where(
-    payments.c.account_id == _ACCOUNT,
-    payments.c.rate.is_not(None),
-    payments.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)),
+_QUOTE_OF_PAYMENT: Final = Prepared(
+    sa.select(*(payments.c[name] for name in ("id", *rates.COLUMNS))).where(
+        payments.c.account_id == _ACCOUNT,
+        payments.c.rate.is_not(None),
+        payments.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS)),
+    )
 )
 
 
 _WITH_QUOTES: Final = frozenset({"deposit", "payment"})
 
 
-async def of_lines(db: Db, account: int, rows: Sequence[Row]) -> list[Quote | None]:
+async def of_lines(db: ReadDb, account: int, rows: Sequence[Row]) -> list[Quote | None]:
     """Return the quote of each posting, in order; None in another asset, and where no rate was known then.
 
     A deposit and a payment have theirs. Of anything else it is that of the second in which it was posted, by the
@@ -48,7 +52,7 @@ async def of_lines(db: Db, account: int, rows: Sequence[Row]) -> list[Quote | No
     return [of_cause.get(cause) or quote for cause, quote in zip(causes, quotes, strict=True)]
 
 
-async def of_seconds(db: Db, rows: Sequence[Row]) -> list[Quote | None]:
+async def of_seconds(db: ReadDb, rows: Sequence[Row]) -> list[Quote | None]:
     """Return the quote of the second of each posting, in order; None of deposits and payments, and of other assets."""
     seconds = [_second(row) for row in rows]
     wanted = {second for second in seconds if second is not None}
@@ -63,7 +67,7 @@ def _second(row: Row) -> int | None:
     return int(row["created"].timestamp())
 
 
-async def of_causes(db: Db, account: int, causes: Sequence[Cause]) -> Mapping[Cause, Quote]:
+async def of_causes(db: ReadDb, account: int, causes: Sequence[Cause]) -> Mapping[Cause, Quote]:
     """Return the quotes of those causes that have one: a statement for deposits, and one for payments."""
     outputs = [_output(cause.id) for cause in set(causes) if cause.type == "deposit"]
     ids = [int(cause.id) for cause in set(causes) if cause.type == "payment"]

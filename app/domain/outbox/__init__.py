@@ -8,6 +8,7 @@ from app.domain.outbox.log import (
     Event,
     Page,
     check,
+    check_end,
     class_of,
     envelope,
     event_of,
@@ -27,6 +28,7 @@ from app.domain.outbox.payload import (
 from app.domain.outbox.posting import balance_changes, post_and_emit
 from app.domain.outbox.types import TYPES, WEBHOOK_DISABLED, WEBHOOK_TEST, UnknownType, known
 from app.domain.outbox.writing import (
+    ANY_UNNUMBERED,
     BATCH,
     POSITIONS,
     OutboxEvent,
@@ -36,6 +38,7 @@ from app.domain.outbox.writing import (
     emit,
     emit_encoded,
     encode,
+    is_behind,
     last_position,
     save_sequences,
     sequence,

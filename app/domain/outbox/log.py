@@ -1,17 +1,18 @@
 """Events as they are read back: in the order of their positions, by type and by account."""
 
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
-from app.db import Db
-from app.db.tables import accounts, events
-from app.domain.access import EVERYTHING, Reach
+from app.db import Db, Prepared, ReadDb, Row, bulk
+from app.db.tables import accounts, events, sequencer
+from app.domain.access import EVERYTHING, LimitedBy, Reach, within
 from app.domain.outbox import writing
 from app.domain.refusals import Invalid
 
@@ -36,10 +37,14 @@ class Event:
 
 
 class Page(NamedTuple):
-    """Events, oldest first, and the position to go on after, which moves also where no event matched."""
+    """Events, oldest first, and the position to go on after, which moves also where no event matched.
+
+    `last` is the position up to which every event could be read.
+    """
 
     events: list[Event]
     position: int
+    last: int = 0
 
 
 class BeyondTheEnd(Invalid):
@@ -79,7 +84,7 @@ def in_base64(event: Event) -> Event:
 
 
 async def page(
-    db: Db,
+    db: ReadDb,
     after: int,
     limit: int = PAGE,
     types: Collection[str] = (ALL,),
@@ -90,31 +95,32 @@ async def page(
 
     A page that is not full ends at the last event, or after WINDOW events that were searched.
     """
-    last = await writing.last_position(db)  # before the others: they can read all events up to it
-    number = events.c.position if foreign_id is None else events.c.sequence
-    behind = sa.select(events).where(await _behind(db, after, foreign_id), events.c.position <= last)
-    everything = ALL in types and (foreign_id is not None or not reach.limited)
-    wanted = behind.order_by(number) if everything else _among(behind, types, number, reach)
-    listed = await _fetch(db, wanted.limit(limit))
+    shape = _Shape(foreign_id is not None, ALL not in types, "" if foreign_id else reach.limited_by)
+    parameters = {
+        "after": after,
+        "limit": limit,
+        "window": WINDOW,
+        "types": sorted(types),
+        "foreign_id": foreign_id,
+        **reach.parameters,
+    }
+    rows = await bulk.fetch_all(db, _page(shape), parameters)
+    listed, last = [event_of(row) for row in rows if row["position"] is not None], int(rows[0]["last"])
     if len(listed) == limit:
-        return Page(listed, listed[-1].position)
-    reached: int | None = None if everything else await db.scalar(_nth(behind, number, WINDOW))
-    return Page(listed, max(after, last) if reached is None else reached)
+        return Page(listed, listed[-1].position, last)
+    searched = await bulk.fetch_all(db, _searched(shape), parameters) if shape.is_filtered else ()
+    return Page(listed, searched[0]["position"] if searched else max(after, last), last)
 
 
-async def check(db: Db, position: int, field: str = "cursor") -> None:
+async def check(db: ReadDb, position: int, field: str = "cursor") -> None:
     """Raise BeyondTheEnd where no event has this position yet: its reader would miss the events before it."""
-    last = await writing.last_position(db) if position else 0
+    check_end(position, await writing.last_position(db) if position else 0, field)
+
+
+def check_end(position: int, last: int, field: str = "cursor") -> None:
+    """The same, where the position of the last event is known."""
     if position > last:
         raise BeyondTheEnd(position=position, last=last, field=field)
-
-
-async def at(db: Db, positions: Sequence[int]) -> list[Event]:
-    """Return the events at these positions, in order."""
-    wanted = sa.cast(list(positions), sa.ARRAY(sa.BigInteger))
-    return await _fetch(
-        db, sa.select(events).where(events.c.position == sa.any_(wanted)).order_by(events.c.position)
-    )
 
 
 async def position_before(db: Db, moment: datetime) -> int:
@@ -130,6 +136,12 @@ async def position_before(db: Db, moment: datetime) -> int:
         low, high = (middle, high) if created is not None and created < moment else (low, middle - 1)
     return low
 
+
+_AFTER: Final = sa.bindparam("after", type_=sa.BigInteger)
+_LIMIT: Final = sa.bindparam("limit", type_=sa.BigInteger)
+_WINDOW: Final = sa.bindparam("window", type_=sa.BigInteger)
+_REACH: Final = sa.select(sequencer.c.last).where(sequencer.c.account_id == writing.POSITIONS).cte("reach")
+"""The position up to which every event can be read: numbers and events are committed together."""
 
 # The events of an account have their sequences in the order of their positions, and the oldest are deleted
 # first. So halving finds the sequence by the primary key, and reads 20 rows of a million. An index by
@@ -161,56 +173,66 @@ _FIRST_BEHIND: Final = sa.text("""
         WHERE low < high
     )
     SELECT account_id, low AS sequence FROM halves WHERE low = high
-""").bindparams(sa.bindparam("foreign_id", type_=sa.Text), sa.bindparam("after", type_=sa.BigInteger))
+""").bindparams(sa.bindparam("foreign_id", type_=sa.Text), _AFTER)
 
 
-async def _behind(db: Db, after: int, foreign_id: str | None) -> sa.ColumnElement[bool]:
-    """Return the condition of events behind a position; for one account by its sequences."""
-    if foreign_id is None:
-        return events.c.position > after
-    first = (await db.execute(_FIRST_BEHIND, {"foreign_id": foreign_id, "after": after})).one_or_none()
-    if first is None:
-        return sa.false()
-    return sa.and_(events.c.account_id == first.account_id, events.c.sequence >= first.sequence)
+class _Shape(NamedTuple):
+    """What a page is restricted by; each has statements of its own, which are made once."""
+
+    of_account: bool
+    by_type: bool
+    limited_by: LimitedBy
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether events are passed over: then at most WINDOW are searched."""
+        return self.by_type or bool(self.limited_by)
 
 
-def _among(
-    behind: sa.Select[Any], types: Collection[str], number: sa.Column[int], reach: Reach
-) -> sa.Select[Any]:
-    """Order the events, and keep those of these types and accounts among the first WINDOW."""
-    window = behind.order_by(number).limit(WINDOW).subquery()
-    within = sa.true() if not reach.limited else _within(window, reach)
-    wanted = sa.cast(sorted(types), sa.ARRAY(sa.Text))
-    event_class = sa.func.split_part(window.c.type, "_", 1)
-    matches = sa.or_(window.c.type == sa.any_(wanted), event_class == sa.any_(wanted))
-    matches = sa.true() if ALL in types else matches
-    return sa.select(window).where(matches, within).order_by(window.c.position)
+@cache
+def _page(shape: _Shape) -> Prepared:
+    """Make the statement of a page: the last position, and beside it the events that can be read up to it."""
+    behind, number = _behind(shape)
+    event = (_among(behind, number, shape) if shape.is_filtered else behind).limit(_LIMIT).subquery("event")
+    listed = sa.select(_REACH.c.last, *event.c).select_from(_REACH.outerjoin(event, sa.true()))
+    return Prepared(listed.order_by(event.c.position))
 
 
-def _within(window: sa.Subquery, reach: Reach) -> sa.ColumnElement[bool]:
-    """Return the condition that the event's account is within reach, by its name of now."""
-    same = accounts.c.id == window.c.account_id
-    return sa.exists().where(same, reach.includes(accounts.c.foreign_id))
+@cache
+def _searched(shape: _Shape) -> Prepared:
+    """Make the statement that finds where the search of a page ended, if not at the last event."""
+    behind, _ = _behind(shape)
+    ended = behind.with_only_columns(events.c.position).offset(_WINDOW - 1).limit(1)
+    return Prepared(ended)
 
 
-def _nth(behind: sa.Select[Any], number: sa.Column[int], nth: int) -> sa.Select[Any]:
-    """Select the position of the n-th event."""
-    return behind.with_only_columns(events.c.position).order_by(number).offset(nth - 1).limit(1)
+def _behind(shape: _Shape) -> tuple[sa.Select[Any], str]:
+    """Select the events behind a position in their order, and name that; those of an account go by sequence."""
+    behind = sa.select(events).where(events.c.position <= sa.select(_REACH.c.last).scalar_subquery())
+    if not shape.of_account:
+        return behind.where(events.c.position > _AFTER).order_by(events.c.position), "position"
+    first = _FIRST_BEHIND.columns(account_id=sa.BigInteger, sequence=sa.BigInteger).cte("first")
+    account, sequence = (sa.select(first.c[name]).scalar_subquery() for name in ("account_id", "sequence"))
+    behind = behind.where(events.c.account_id == account, events.c.sequence >= sequence)
+    return behind.order_by(events.c.sequence), "sequence"
 
 
-async def _fetch(db: Db, query: sa.Select[Any]) -> list[Event]:
-    return [event_of(row) for row in await db.execute(query)]
+def _among(behind: sa.Select[Any], number: str, shape: _Shape) -> sa.Select[Any]:
+    """Keep the events of these types and accounts among the first WINDOW."""
+    window = behind.limit(_WINDOW).subquery("searched")
+    wanted: list[sa.ColumnElement[bool]] = []
+    if shape.by_type:
+        types, event_class = (
+            sa.bindparam("types", type_=bulk.TEXTS),
+            sa.func.split_part(window.c.type, "_", 1),
+        )
+        wanted.append(sa.or_(window.c.type == sa.any_(types), event_class == sa.any_(types)))
+    if shape.limited_by:  # by the account's name of now
+        named = within(accounts.c.foreign_id, shape.limited_by)
+        wanted.append(sa.exists().where(accounts.c.id == window.c.account_id, named))
+    return sa.select(window).where(*wanted).order_by(window.c[number])
 
 
-def event_of(row: Any) -> Event:
+def event_of(row: Row) -> Event:
     """Return the event of a row."""
-    return Event(
-        row.position,
-        row.account_id,
-        row.sequence,
-        row.foreign_id,
-        row.event_id,
-        row.type,
-        row.message,
-        row.created,
-    )
+    return Event(*(row[name] for name in Event.__slots__))

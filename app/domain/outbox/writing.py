@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, Prepared, bulk, copy
+from app.db import Db, Prepared, ReadDb, bulk, copy
 from app.db.tables import NOBODY, cursors, outbox, sequencer
 
 POSITIONS: Final = -(2**63)
@@ -26,6 +26,7 @@ class OutboxEvent(NamedTuple):
 
 
 _LAST: Final = sa.select(sequencer.c.last).where(sequencer.c.account_id == POSITIONS)
+_LAST_READ: Final = Prepared(_LAST)
 
 # Without an event there is no row to lock: a lock would be a write, five times a second. The first event is
 # looked up by the index, because the table begins with deleted rows, which a scan would read until they are
@@ -160,9 +161,19 @@ async def skip_numbers(db: Db, number: int) -> None:
     await db.execute(_SKIP_SEQUENCES, {"number": number})
 
 
-async def last_position(db: Db) -> int:
+async def last_position(db: ReadDb) -> int:
     """Return the position up to which every event can be read."""
-    return int((await db.execute(_LAST)).scalar_one())
+    [row] = await bulk.fetch_all(db, _LAST_READ)
+    return int(row["last"])
+
+
+ANY_UNNUMBERED: Final = _FIRST.is_not(None)
+"""Whether any event waits for its numbers."""
+
+
+def is_behind(cursor: str) -> sa.ColumnElement[bool]:
+    """Return the condition that there are events which the cursor has not passed."""
+    return sa.exists().where(cursors.c.name == cursor, cursors.c.position < _LAST.scalar_subquery())
 
 
 FIRST_START = "first start"

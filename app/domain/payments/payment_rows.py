@@ -48,13 +48,13 @@ FETCH: Final = Query("payment", plain(fetch_many))
 """An account's payment, by a PaymentKey."""
 
 
-async def page(db: Db, foreign_id: str, request: PageRequest[int]) -> Page[Payment, int]:
-    """Return a page of the account's payments, newest first."""
-    account = await accounts.fetch(db, foreign_id)
-    of_account, before = payments.c.account_id == account.id, request.after_or(pages.BEHIND_IDS)
-    ids = sa.select(payments.c.id).where(of_account, payments.c.id < before)
-    ids = ids.order_by(payments.c.id.desc()).limit(request.rows)
-    listed = await load(db, sa.and_(of_account, payments.c.id.in_(ids)))
+async def page(db: ReadDb, foreign_id: str, request: PageRequest[int]) -> Page[Payment, int]:
+    """Return a page of the account's payments, newest first; refuses with NoSuchAccount."""
+    before, limit = request.after_or(pages.BEHIND_IDS), request.rows
+    rows = await bulk.fetch_all(db, _PAGE, {"foreign_id": foreign_id, "before": before, "limit": limit})
+    if not rows:
+        await accounts.fetch(db, foreign_id)
+    listed = await _whole(db, rows)
     return request.page(listed[::-1], lambda payment: payment.id)
 
 
@@ -101,6 +101,18 @@ _SELECT: Final = (
     .order_by(payments.c.id)
 )
 _BY_IDS: Final = Prepared(_SELECT.where(payments.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS))))
+_ACCOUNT: Final = (
+    sa.select(account_rows.c.id)
+    .where(account_rows.c.foreign_id == sa.bindparam("foreign_id"))
+    .scalar_subquery()
+)
+_NEWEST: Final = (
+    sa.select(payments.c.id)
+    .where(payments.c.account_id == _ACCOUNT, payments.c.id < sa.bindparam("before", type_=sa.BigInteger))
+    .order_by(payments.c.id.desc())
+    .limit(sa.bindparam("limit", type_=sa.BigInteger))
+)
+_PAGE: Final = Prepared(_SELECT.where(payments.c.account_id == _ACCOUNT, bulk.among(payments.c.id, _NEWEST)))
 _KEY: Final = ("account_id", "payment_id")
 _OF_PAYMENT: Final = bulk.unnested(payment_outputs, _KEY)
 _OUTPUTS: Final = Prepared(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.domain.rates.quote import Quote, quote_of
 from app.domain.refusals import Invalid, Refusal
 
@@ -44,8 +44,11 @@ _AT: Final = """
     WHERE {which} ORDER BY currencies.position, moment.time
 """
 _TIMES: Final = sa.bindparam("times", type_=bulk.BIGINTS)
-_OF_ALL: Final = sa.text(_AT.format(join="LEFT", which="true")).bindparams(_TIMES)
-_OF_MAIN: Final = sa.text(_AT.format(join="INNER", which="currencies.position = 0")).bindparams(_TIMES)
+_SOURCES: Final = sa.bindparam("sources", SOURCES, type_=sa.BigInteger)
+_OF_ALL: Final = sa.text(_AT.format(join="LEFT", which="true")).bindparams(_TIMES, _SOURCES)
+_OF_MAIN: Final = Prepared(
+    sa.text(_AT.format(join="INNER", which="currencies.position = 0")).bindparams(_TIMES, _SOURCES)
+)
 _FUTURE: Final = 2**33
 """A time after every present one: what lies in the future counts as now."""
 
@@ -54,22 +57,22 @@ async def in_currencies(db: Db, wanted: Collection[str]) -> Mapping[str, Quote |
     """Return the quote of now in each of the currencies, or its refusal: UnknownCurrency or NoRate."""
     if not wanted:
         return {}
-    rows = await bulk.fetch_all(db, _OF_ALL, {"times": [_FUTURE], "sources": SOURCES})
+    rows = await bulk.fetch_all(db, _OF_ALL, {"times": [_FUTURE]})
     known = {code: [*of_code] for code, of_code in groupby(rows, lambda row: str(row["code"]))}
     return {code: _quote_or_refusal(code, known) for code in wanted}
 
 
-async def of_now(db: Db) -> Quote | None:
+async def of_now(db: ReadDb) -> Quote | None:
     """Return the quote of now in the first configured currency, None where no rate is fresh."""
     return (await of_times(db, [_FUTURE])).get(_FUTURE)
 
 
-async def of_times(db: Db, times: Collection[int]) -> dict[int, Quote]:
+async def of_times(db: ReadDb, times: Collection[int]) -> dict[int, Quote]:
     """Return the quotes in the first configured currency of moments, in seconds since 1970: one statement.
 
     A moment without a rate that was fresh then is left out.
     """
-    rows = await bulk.fetch_all(db, _OF_MAIN, {"times": sorted(set(times)), "sources": SOURCES})
+    rows = await bulk.fetch_all(db, _OF_MAIN, {"times": sorted(set(times))})
     return {time: _quote([*of_time]) for time, of_time in groupby(rows, lambda row: int(row["time"]))}
 
 

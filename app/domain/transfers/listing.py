@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Prepared, ReadDb, Row, bulk
+from app.db.tables import Time, entries, postings
 from app.db.tables import accounts as account_rows
-from app.db.tables import entries, postings
 from app.domain import accounts, ledger, pages
-from app.domain.access import EVERYTHING, Reach
-from app.domain.ledger import INSTANT, balances
+from app.domain.access import EVERYTHING, LimitedBy, Reach, within
+from app.domain.ledger import INSTANT
 from app.domain.pages import Page, PageRequest
 from app.domain.transfers import transfer
 from app.domain.transfers.transfer import TRANSFER_KINDS, Transfer
@@ -55,7 +56,7 @@ class _Scan(NamedTuple):
     ids.
     """
 
-    statement: sa.Executable
+    statement: Prepared
     parameters: Mapping[str, object]
     timed: bool
 
@@ -65,7 +66,7 @@ class _Scan(NamedTuple):
 
 
 async def page(
-    db: Db, wanted: TransferFilter, request: PageRequest[TransferCursor]
+    db: ReadDb, wanted: TransferFilter, request: PageRequest[TransferCursor]
 ) -> Page[Transfer, TransferCursor]:
     """Return a page of the transfers wanted, the newest first; refuses with NoSuchAccount and NoSuchAsset.
 
@@ -74,11 +75,8 @@ async def page(
     """
     if wanted.asset:
         await ledger.fetch_asset(db, wanted.asset)
-    account = (await accounts.fetch(db, wanted.foreign_id)).id if wanted.foreign_id else None
-    if account is not None and not wanted.reference:
-        scan = await _of_account(db, account, wanted, request.after)
-    else:
-        scan = await _of_entries(db, account, wanted, request.after)
+    of_account = wanted.foreign_id and not wanted.reference
+    scan = await (_of_account if of_account else _of_entries)(db, wanted, request.after)
     rows, more = await _read(db, scan, wanted.start, request.limit)
     page = request.page([row for row in rows if row["wanted"]], scan.cursor)
     ids = [str(row["entry_id"]) for row in page.items]
@@ -92,7 +90,7 @@ async def page(
     return Page(page_items, rest)
 
 
-async def _read(db: Db, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:
+async def _read(db: ReadDb, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:
     """Read a few entries, and more if those fill no page. Return them, and whether more can follow."""
     earliest = start and max(start, _FIRST + LATE) - LATE
     rows: list[Row] = []
@@ -106,8 +104,12 @@ async def _read(db: Db, scan: _Scan, start: datetime | None, limit: int) -> tupl
     return rows, more
 
 
+_KINDS: Final = sa.bindparam("kinds", list(TRANSFER_KINDS), bulk.TEXTS)
+_LIMIT: Final = sa.bindparam("limit", type_=sa.BigInteger)
+
 # The newest postings of each asset, by the primary key; then only those on the page look up their entries.
-_OF_ACCOUNT: Final = sa.text("""
+_OF_ACCOUNT: Final = Prepared(
+    sa.text("""
     SELECT newest.entry_id, newest.created,
         entries.kind = ANY(:kinds) AND entries.created >= coalesce(:start, entries.created)
             AND entries.created < coalesce(:end, 'infinity') AS wanted
@@ -124,18 +126,20 @@ _OF_ACCOUNT: Final = sa.text("""
     JOIN entries ON entries.id = newest.entry_id
     ORDER BY newest.created DESC, newest.entry_id DESC
 """).bindparams(
-    sa.bindparam("account", type_=sa.BigInteger),
-    sa.bindparam("assets", type_=bulk.TEXTS),
-    sa.bindparam("highs", type_=bulk.BIGINTS),
-    *(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("created", "start", "end")),
-    sa.bindparam("id", type_=sa.BigInteger),
-    sa.bindparam("limit", type_=sa.BigInteger),
-    sa.bindparam("kinds", list(TRANSFER_KINDS), bulk.TEXTS),
+        sa.bindparam("account", type_=sa.BigInteger),
+        sa.bindparam("assets", type_=bulk.TEXTS),
+        sa.bindparam("highs", type_=bulk.BIGINTS),
+        *(sa.bindparam(name, type_=Time) for name in ("created", "start", "end")),
+        sa.bindparam("id", type_=sa.BigInteger),
+        _LIMIT,
+        _KINDS,
+    )
 )
 
 # Ids grow with time, but for LATE. So a binary search finds a time; an index by time would cost each entry
 # that is written.
-_SEEK: Final = sa.text("""
+_SEEK: Final = Prepared(
+    sa.text("""
     WITH RECURSIVE halves (low, high) AS (
         SELECT 0::bigint, coalesce(max(id), 0) FROM entries
     UNION ALL
@@ -148,14 +152,15 @@ _SEEK: Final = sa.text("""
         WHERE low < high
     )
     SELECT low FROM halves WHERE low = high
-""").bindparams(sa.bindparam("until", type_=sa.DateTime(timezone=True)))
+""").bindparams(sa.bindparam("until", type_=Time))
+)
 
 
-async def _of_account(db: Db, account: int, wanted: TransferFilter, after: TransferCursor | None) -> _Scan:
+async def _of_account(db: ReadDb, wanted: TransferFilter, after: TransferCursor | None) -> _Scan:
     """Read an account's transfers by its postings: each transfer has one."""
     behind = after.created if after and after.created else FOREVER
     until = min(behind + INSTANT, wanted.end or FOREVER)
-    last = await balances.last_seqs(db, account)
+    account, last = await ledger.last_postings(db, wanted.foreign_id)
     highs = {code: seq for code, seq in last.items() if wanted.asset in ("", code)}
     if until < FOREVER:
         highs |= await ledger.seqs_before(db, account, dict.fromkeys(highs, until))
@@ -171,43 +176,78 @@ async def _of_account(db: Db, account: int, wanted: TransferFilter, after: Trans
     return _Scan(_OF_ACCOUNT, parameters, timed=True)
 
 
-async def _of_entries(
-    db: Db, account: int | None, wanted: TransferFilter, after: TransferCursor | None
-) -> _Scan:
+async def _of_entries(db: ReadDb, wanted: TransferFilter, after: TransferCursor | None) -> _Scan:
     """Read transfers by the reference of their entries, or else all entries."""
+    account = (await accounts.fetch(db, wanted.foreign_id)).id if wanted.foreign_id else None
     below = after.id if after else pages.BEHIND_IDS
     if wanted.end is not None and not wanted.reference:
-        last = await db.scalar(_SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE})
-        below = min(below, int(last or 0) + 1)
+        [sought] = await bulk.fetch_all(db, _SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE})
+        below = min(below, int(sought["low"]) + 1)
+    parameters = {
+        "account": account,
+        "asset": wanted.asset,
+        "reference": wanted.reference,
+        "start": wanted.start,
+        "end": wanted.end,
+        "below": below,
+        **wanted.reach.parameters,
+    }
+    return _Scan(_entries(_Shape.of(wanted)), parameters, timed=False)
+
+
+class _Shape(NamedTuple):
+    """What a list is restricted by; each has a statement of its own, which is made once."""
+
+    of_account: bool
+    by_asset: bool
+    by_reference: bool
+    from_start: bool
+    to_end: bool
+    limited_by: LimitedBy
+
+    @classmethod
+    def of(cls, wanted: TransferFilter) -> "_Shape":
+        """Return the shape of these filters; an account was found to be within reach."""
+        return cls(
+            bool(wanted.foreign_id),
+            bool(wanted.asset),
+            bool(wanted.reference),
+            wanted.start is not None,
+            wanted.end is not None,
+            "" if wanted.foreign_id else wanted.reach.limited_by,
+        )
+
+
+@cache
+def _entries(shape: _Shape) -> Prepared:
     scanned = sa.select(entries)
     columns: pages.Columns = [entries.c.id]
-    same: list[str] = []
-    if wanted.reference:  # the index has only entries with a reference
+    same: list[sa.ColumnElement[str]] = []
+    if shape.by_reference:  # the index has only entries with a reference
         scanned = scanned.where(entries.c.reference != pages.EMPTY)
-        columns, same = [entries.c.reference, entries.c.id], [wanted.reference]
-    newest = pages.newest(
-        scanned, columns, same, below, sa.bindparam("limit", type_=sa.BigInteger)
-    ).subquery()
-    statement = sa.select(
-        newest.c.id.label("entry_id"), newest.c.created, _wanted(newest, account, wanted).label("wanted")
+        columns, same = [entries.c.reference, entries.c.id], [sa.bindparam("reference", type_=sa.Text)]
+    below = sa.bindparam("below", type_=sa.BigInteger)
+    newest = pages.newest(scanned, columns, same, below, _LIMIT).subquery()
+    listed = sa.select(
+        newest.c.id.label("entry_id"), newest.c.created, _wanted(newest, shape).label("wanted")
     )
-    return _Scan(statement.order_by(newest.c.id.desc()), {}, timed=False)
+    return Prepared(listed.order_by(newest.c.id.desc()))
 
 
-def _wanted(entry: sa.Subquery, account: int | None, wanted: TransferFilter) -> sa.ColumnElement[bool]:
+def _wanted(entry: sa.Subquery, shape: _Shape) -> sa.ColumnElement[bool]:
     posting = sa.exists().where(postings.c.entry_id == entry.c.id)
-    conditions = [entry.c.kind == sa.any_(sa.literal(list(TRANSFER_KINDS), bulk.TEXTS))]
-    if wanted.start is not None:
-        conditions.append(entry.c.created >= wanted.start)
-    if wanted.end is not None:
-        conditions.append(entry.c.created < wanted.end)
-    if account is not None:
+    conditions = [entry.c.kind == sa.any_(_KINDS)]
+    if shape.from_start:
+        conditions.append(entry.c.created >= sa.bindparam("start", type_=Time))
+    if shape.to_end:
+        conditions.append(entry.c.created < sa.bindparam("end", type_=Time))
+    if shape.of_account:
+        account = sa.bindparam("account", type_=sa.BigInteger)
         conditions.append(posting.where(postings.c.account_id == account))
-    elif wanted.reach.limited:
-        within = sa.and_(
-            account_rows.c.id == postings.c.account_id, wanted.reach.includes(account_rows.c.foreign_id)
-        )
-        conditions.append(posting.where(sa.exists().where(within).correlate(postings)))
-    if wanted.asset:
-        conditions.append(posting.where(postings.c.asset == wanted.asset))
+    elif shape.limited_by:
+        reached = within(account_rows.c.foreign_id, shape.limited_by)
+        named = sa.exists().where(account_rows.c.id == postings.c.account_id, reached)
+        conditions.append(posting.where(named.correlate(postings)))
+    if shape.by_asset:
+        conditions.append(posting.where(postings.c.asset == sa.bindparam("asset", type_=sa.Text)))
     return sa.and_(*conditions)

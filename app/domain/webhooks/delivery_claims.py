@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk
+from app.db import Db, Row, bulk
 from app.domain import outbox
 from app.domain.webhooks.deliveries import Delivery, Key
 
@@ -126,7 +126,8 @@ async def claim(db: Db, load: Load, free: int, seconds: float) -> list[Delivery]
 
     `free` is how many more posts there may be; most of them are claimed at once.
     """
-    rows = await db.execute(
+    rows = await bulk.fetch_all(
+        db,
         _CLAIM,
         {
             "endpoints": list(load.endpoints),
@@ -143,9 +144,13 @@ async def claim(db: Db, load: Load, free: int, seconds: float) -> list[Delivery]
     return [_of(row) for row in rows]
 
 
-def _of(row: Any) -> Delivery:
-    secrets = tuple(secret for secret in (row.secret, row.previous_secret) if secret)
-    key = Key(row.endpoint_id, row.position)
+def _of(row: Row) -> Delivery:
     return Delivery(
-        key, row.claimed_until, row.url, secrets, outbox.event_of(row), row.legacy_base64_message, row.failing
+        Key(row["endpoint_id"], row["position"]),
+        row["claimed_until"],
+        row["url"],
+        tuple(filter(None, (row["secret"], row["previous_secret"]))),
+        outbox.event_of(row),
+        row["legacy_base64_message"],
+        row["failing"],
     )

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db import Db
 from app.domain import (
     accounts,
     audit_log,
@@ -25,7 +26,7 @@ from app.domain import (
 from app.domain.access import Reach
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.dogecoin import REGTEST
-from app.domain.ledger import assets, statement
+from app.domain.ledger import StatementFilter, assets, statement
 from app.domain.pages import PageRequest
 from app.domain.reports import ReportFilter, Selection
 from app.domain.webhooks import delivery_listing
@@ -55,6 +56,13 @@ Call = tuple[Callable[..., Awaitable[object]], tuple[object, ...]]
 def report_of(name: str, **terms: Any) -> tuple[object, ...]:
     """What the list of a report's postings takes."""
     return reports.REPORTS[name], Selection(end=LATER, **terms), ReportFilter(), FIRST
+
+
+async def statement_page(
+    db: Db, foreign_id: str, wanted: StatementFilter, request: PageRequest[Any]
+) -> object:
+    """Return the page as it is asked for over HTTP."""
+    return await statement.page(db, await ledger.last_postings(db, foreign_id), wanted, request)
 
 
 def plain() -> dict[str, Call]:
@@ -101,8 +109,8 @@ def filtered() -> dict[str, Call]:
         of_account = audit_log.LogFilter("", "", name, *times)
         calls[str(of_account)] = (audit_log.page, (of_account, FIRST))
     for asset, kind, times in product((None, "DOGE", "COIN_1"), (None, "TRANSFER", "BONUS"), TIMES):
-        of_statement = ledger.StatementFilter(asset, kind, *times)
-        calls[str(of_statement)] = (statement.page, (0, of_statement, FIRST))
+        of_statement = StatementFilter(asset, kind, *times)
+        calls[str(of_statement)] = (statement_page, ("shop-0", of_statement, FIRST))
     for name, code, reference, times in product(
         ("", "shop-0", "shop-5"), ("", "COIN_1"), ("", "same", "rare"), TIMES
     ):
