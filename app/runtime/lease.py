@@ -16,7 +16,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import Db
+from app.db import Db, reads
 from app.db.tables import leases
 from app.runtime.loop import LoopHealth, ProcessHealth
 
@@ -97,7 +97,7 @@ async def of_work(db: Db, expected: Collection[str]) -> Mapping[str, LoopHealth]
 
 
 class Leases:
-    """The leases of this process: one transaction a second renews what it holds, and asks for the others.
+    """The leases of this process: one statement a second renews what it holds; another looks for the others.
 
     It writes beside them what the loops are in trouble with, so that all processes can say how the work goes.
 
@@ -113,6 +113,7 @@ class Leases:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
+        self._single = reads(engine)
         self._holder = holder
         self._health = health
         self._clock = clock
@@ -147,10 +148,15 @@ class Leases:
         return False
 
     async def _renew(self, names: Sequence[str]) -> set[str]:
-        """Renew and ask for these leases, and return those that are ours now."""
+        """Renew and ask for these leases, and return those that are ours now.
+
+        Each statement is whole by itself. Who holds all of them need not look which are of others.
+        """
         states = self._health.now()
-        async with self._engine.begin() as db:
-            of_others = set(await db.scalars(_OF_OTHERS, {"names": names, "holder": self._holder}))
+        async with self._single.begin() as db:
+            of_others: set[str] = set()
+            if not self._held.issuperset(names):
+                of_others.update(await db.scalars(_OF_OTHERS, {"names": names, "holder": self._holder}))
             free = [name for name in names if name not in of_others]
             troubles = [states[name].reason if name in states else "" for name in free]
             asked = {"names": free, "troubles": troubles, "holder": self._holder, "seconds": SECONDS}

@@ -43,7 +43,7 @@ from app.events.sink_runner import Sink, SinkRunner
 from app.runtime.lease import RENEW_SECONDS, Lease, Leases
 from app.runtime.loop import Errors, Loop, WakeUp
 from app.runtime.notices import QUIET_SECONDS, Connect, Notices
-from app.workers import audits, clocks, cold_storage, questions, rate_rounds, sinks
+from app.workers import audits, clocks, cold_storage, due, questions, rate_rounds, sinks
 from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
 from app.workers.cold_storage import ColdStorage
 
@@ -57,12 +57,10 @@ POOL_SECONDS: Final = 5.0
 """Half a pool of keys lasts longer."""
 MAIN_LOOPS: Final = {"follow": "follow", "relay": "sequencer"}
 """By role the loop without which an installation is not ready; that `send` is missing may be meant: it needs the seed."""
-DUE_SECONDS: Final = 1.0
-"""How late what has a time of its own may be tried: a transaction, a webhook or a sink that failed before."""
-EXPIRY_SECONDS: Final = 2.0
-"""How late an invoice or a hold may be told as expired; money that comes meanwhile is taken by the rules of its time."""
-ABANDONED_SECONDS: Final = 5.0
-"""Such payments have had minutes."""
+SINK_SECONDS: Final = 1.0
+"""How late a sink that failed before may be tried again."""
+IDLE_SECONDS: Final = 30.0
+"""How long a loop without a lease sleeps where `due` sees no work for it, and nobody tells it of any."""
 PAYOUT_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 SEAL_SECONDS: Final = 5.0
@@ -112,11 +110,13 @@ def done_elsewhere(roles: Collection[str]) -> frozenset[str]:
 
 
 def of_every_process(shared: Shared) -> list[Loop]:
-    """Return the loops of every process: its notices, and its leases."""
+    """Return the loops of every process: its notices, its leases, and who looks for work that is due."""
     notices, leases = shared.notices, shared.leases
+    look = due.Due(shared.engine, due.work_of(shared.settings.roles), notices.wake_loop)
     return [
         Loop("notices", notices.step, notices.telling, notices.seconds, NOTICE_TROUBLE),
         Loop("leases", leases.step, WakeUp(), RENEW_SECONDS, DATABASE_TROUBLE),
+        *([_clock("due", look.step, due.SECONDS)] if look.loops else []),
     ]
 
 
@@ -151,25 +151,34 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     stored = ColdStorage(engine, cold_storage.terms_of(settings), requested)
     submitted = WalletTransactions(engine, shared.node, shared.telling("answered"))
     timed = [
-        Loop("dogeconnect", submitted.step, shared.wake_up("dogeconnect"), DUE_SECONDS, CHAIN_TROUBLE),
-        _clock("abandoned", abandoned.step, ABANDONED_SECONDS, CHAIN_TROUBLE),
+        _woken(shared, "dogeconnect", submitted.step, CHAIN_TROUBLE),
+        _woken(shared, "abandoned", abandoned.step, CHAIN_TROUBLE),
         _clock("cold", stored.step, cold_storage.SECONDS),
         _clock("payouts", Payouts(engine, network, requested).step, PAYOUT_SECONDS),
-        _clock("expiry", expire_invoices, EXPIRY_SECONDS),
-        _clock("holds", expire_holds, EXPIRY_SECONDS),
+        _woken(
+            shared, "expiry", expire_invoices, seconds=QUIET_SECONDS
+        ),  # it watches how long the tip stands
+        _woken(shared, "holds", expire_holds),
     ]
     try:
         signing = await _signing(stack, shared, network)
     except NO_SEED as refusal:
         if (settings.home / SENT_FILE).exists():  # otherwise this process has never sent, and knows nothing
             await _compare(shared)
-        signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), DUE_SECONDS, (), NO_SEED)]
+        signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), QUIET_SECONDS, (), NO_SEED)]
     return [*signing, *timed]
 
 
 def _clock(name: str, step: Step, seconds: float, survives: Errors = DATABASE_TROUBLE) -> Loop:
     """Return a loop that only the time wakes."""
     return Loop(name, step, WakeUp(), seconds, survives)
+
+
+def _woken(
+    shared: Shared, name: str, step: Step, survives: Errors = DATABASE_TROUBLE, seconds: float = IDLE_SECONDS
+) -> Loop:
+    """Return a loop that sleeps until it is told of work, or until `due` sees some."""
+    return Loop(name, step, shared.wake_up(name), seconds, survives)
 
 
 async def _stopped_by(refusal: SeedRefused) -> bool:
@@ -198,7 +207,7 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
     stack.push_async_callback(sender.close)
     return [
         Loop("keys", pool.step, WakeUp(), POOL_SECONDS, DATABASE_TROUBLE, (OtherSeed,)),
-        Loop("send", sender.step, shared.wake_up("send"), DUE_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
+        Loop("send", sender.step, shared.wake_up("send"), QUIET_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
     ]
 
 
@@ -236,7 +245,7 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks], rate_age)
     return [
         Loop("sequencer", sequencer.step, shared.wake_up("sequencer"), QUIET_SECONDS, DATABASE_TROUBLE),
-        Loop("webhooks", _webhooks(stack, shared, hooks), hooks, DUE_SECONDS, DATABASE_TROUBLE),
+        Loop("webhooks", _webhooks(stack, shared, hooks), hooks, IDLE_SECONDS, DATABASE_TROUBLE),
         _clock("seals", _sealing(stack, shared), SEAL_SECONDS),
         _clock("tidy", tidy, TIDY_SECONDS),
         *(_clock("audit", step, audits.STEP_SECONDS) for step in audit_steps),
@@ -249,7 +258,7 @@ def _sink(stack: AsyncExitStack, shared: Shared, sink: Sink) -> Loop:
     wake_up = shared.notices.wake_up("sinks")
     runner = SinkRunner(shared.engine, sink, shared.leases.lease(sink.name, wake_up.wake))
     stack.push_async_callback(runner.close)
-    return Loop(sink.name, runner.step, wake_up, DUE_SECONDS, DATABASE_TROUBLE, waits_for=runner.trouble)
+    return Loop(sink.name, runner.step, wake_up, SINK_SECONDS, DATABASE_TROUBLE, waits_for=runner.trouble)
 
 
 def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Step:

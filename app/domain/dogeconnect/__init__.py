@@ -11,6 +11,7 @@ from app.domain.dogeconnect.envelope import (
 )
 from app.domain.dogeconnect.payment_status import PaymentStatus, payment_status
 from app.domain.dogeconnect.submission import (
+    ANY_DUE,
     SUBMIT,
     Offer,
     Submission,

@@ -122,6 +122,11 @@ async def answered(db: Db, held: Sequence[Offer], declined: Mapping[Offer, str])
 
 
 _T: Final = dogeconnect_payments
+_DUE: Final = _T.c.offer_at <= STATEMENT_NOW
+ANY_DUE: Final = (
+    sa.select(_T.c.address).where(_DUE).order_by(_T.c.offer_at).limit(1).scalar_subquery().is_not(None)
+)
+"""Whether the node is to be given any transaction now."""
 _ROWS: Final = bulk.unnested(_T, ("address", "account_id", "index", "txid", "raw", "refund", "state"))
 _INSERT: Final = insert(_T).from_select(
     [*_ROWS.c.keys(), "offer_at"], sa.select(*_ROWS.c, NOW).order_by(_ROWS.c.address)
@@ -159,7 +164,7 @@ _TAKE: Final = (
         sa.and_(sa.not_(_OVER), invoices.c.received < invoices.c.due).label("offered"),
     )
     .join(invoices, sa.and_(_T.c.account_id == invoices.c.account_id, _T.c.index == invoices.c.index))
-    .where(_T.c.offer_at <= STATEMENT_NOW)
+    .where(_DUE)
     .order_by(_T.c.offer_at)
     .limit(sa.bindparam("limit", type_=sa.Integer))
     .with_for_update(of=_T, skip_locked=True)

@@ -22,4 +22,4 @@ from app.domain.holds.hold import (
     within,
     write,
 )
-from app.domain.holds.release import CAPTURE, RELEASE, Capture, Release, capture, expire
+from app.domain.holds.release import ANY_LATE, CAPTURE, RELEASE, Capture, Release, capture, expire

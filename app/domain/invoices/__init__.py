@@ -1,7 +1,7 @@
 """Invoices: issuing them, what they have received, paying them from an account, refunds, and their end."""
 
 from app.domain.invoices.cancelling import CANCEL, CancelOrder
-from app.domain.invoices.expiry import expire
+from app.domain.invoices.expiry import ANY_LATE, expire
 from app.domain.invoices.invoice import (
     FETCH,
     FETCH_OF,

@@ -42,3 +42,10 @@ def _newest_block() -> sa.ColumnElement[object]:
         chain_state, chain_state.c.height == blocks.c.height
     )
     return sa.func.least(STATEMENT_NOW, time.scalar_subquery())
+
+
+_FIRST_LATE: Final = (
+    sa.select(invoices.c.index).where(*_late(still=True)).order_by(invoices.c.expires).limit(1)
+)
+ANY_LATE: Final = _FIRST_LATE.scalar_subquery().is_not(None)
+"""Whether any invoice lacks money after its time by the clock; that of our newest block may come later."""

@@ -175,12 +175,19 @@ async def write(db: Db, changed: Sequence[Payment], event: str = "PAYMENT_VOIDED
 AT_ONCE: Final = 50
 
 
+_ABANDONED: Final = sa.and_(
+    payment_rows.c.expires.is_not(None),
+    versions.has_state(payment_rows, "PENDING", "PROCESSING"),
+    payment_rows.c.expires <= STATEMENT_NOW,
+)
+_FIRST_ABANDONED: Final = sa.select(payment_rows.c.id).where(_ABANDONED).order_by(payment_rows.c.expires)
+ANY_ABANDONED: Final = _FIRST_ABANDONED.limit(1).scalar_subquery().is_not(None)
+"""Whether any payment was sent by nobody before its time was over."""
+
+
 async def abandoned(db: Db) -> list[Payment]:
     """Return payments that nobody sent before their time was over, the first to end first."""
-    waits = sa.and_(payment_rows.c.expires.is_not(None), payment_rows.c.state.in_(("PENDING", "PROCESSING")))
-    over = payment_rows.c.expires <= STATEMENT_NOW
-    ids = sa.select(payment_rows.c.id).where(waits, over).order_by(payment_rows.c.expires).limit(AT_ONCE)
-    return await load_payments(db, payment_rows.c.id.in_(ids))
+    return await load_payments(db, payment_rows.c.id.in_(_FIRST_ABANDONED.limit(AT_ONCE)))
 
 
 async def note_seen(db: Db, transaction_id: int) -> None:

@@ -24,6 +24,7 @@ from app.domain.webhooks.delivery_listing import (
     replay,
 )
 from app.domain.webhooks.endpoints import (
+    ANY_WORK,
     CURSOR,
     Callback,
     Endpoint,

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Db, Row, bulk
 from app.db.tables import cursors as cursor_rows
-from app.db.tables import webhook_backlogs, webhook_endpoints
+from app.db.tables import deliveries, webhook_backlogs, webhook_endpoints
 from app.domain import outbox, pages
 from app.domain.access import EVERYTHING, Reach
 from app.domain.pages import Page, PageRequest
@@ -74,7 +74,19 @@ class NoSuchEndpoint(NotFound):
 
 
 _NOT_DELETED: Final = sa.select(webhook_endpoints).where(webhook_endpoints.c.state != "deleted")
-_ANY_ACTIVE: Final = sa.select(sa.exists().where(webhook_endpoints.c.state == "active"))
+_IS_ANY_ACTIVE: Final = sa.exists().where(webhook_endpoints.c.state == "active")
+_ANY_ACTIVE: Final = sa.select(_IS_ANY_ACTIVE)
+_IS_DUE: Final = deliveries.c.state == sa.literal_column("'due'", sa.Text)  # so says its partial index
+_FIRST_DUE: Final = sa.select(deliveries.c.endpoint_id).where(_IS_DUE).order_by(deliveries.c.endpoint_id)
+ANY_WORK: Final = sa.and_(
+    _IS_ANY_ACTIVE,
+    sa.or_(
+        outbox.is_behind(CURSOR),
+        sa.exists().select_from(webhook_backlogs),
+        _FIRST_DUE.limit(1).scalar_subquery().is_not(None),
+    ),
+)
+"""Whether there are events without deliveries, or deliveries to be made, now or later."""
 _POSITION: Final = sa.select(cursor_rows.c.position).where(cursor_rows.c.name == CURSOR)
 
 
