@@ -5,8 +5,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import uvloop
 from rich.console import Console
@@ -73,6 +74,14 @@ PARTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "takeover": takeover.measure,
 }
 
+LARGE: Final = ("transfers", "scale", "lists")
+"""The parts that fill tables with a million rows: most of their time goes by for that."""
+GROUPS: Final[Mapping[str, Sequence[str]]] = {
+    "small": [name for name in PARTS if name not in LARGE],
+    "large": LARGE,
+}
+"""Parts that are measured together, each group in less than ten minutes."""
+
 
 async def measure(testbed: Testbed, names: list[str], console: Console) -> list[Figure]:
     await testbed.prepare()
@@ -91,9 +100,10 @@ async def measure(testbed: Testbed, names: list[str], console: Console) -> list[
 
 def main(arguments: list[str]) -> int:
     console = Console()
-    names = list(dict.fromkeys(arguments)) or list(PARTS)
+    named = [part for name in arguments or GROUPS for part in GROUPS.get(name, [name])]
+    names = list(dict.fromkeys(named))
     if unknown := [name for name in names if name not in PARTS]:
-        console.print(f"There is no part {unknown[0]}. The parts are {', '.join(PARTS)}.")
+        console.print(f"There is no part {unknown[0]}. The parts are {', '.join((*GROUPS, *PARTS))}.")
         return 2
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         Path(home).chmod(0o755)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.tables import outbox, ready_keys
 from bench import load, programs
 from bench.figures import Figure, Terms, of_rounds
-from bench.programs import Testbed
+from bench.programs import Devnet, Testbed
 
 ROUNDS = 3
 SECONDS = 2.5
@@ -60,13 +60,13 @@ async def measure(testbed: Testbed) -> list[Figure]:
 
 
 @asynccontextmanager
-async def ready_program(testbed: Testbed) -> AsyncIterator[programs.Process]:
-    """Yield a program that does all that there is to do, once it has made its keys."""
-    async with (
-        testbed.database() as url,
-        programs.devnet(testbed.folder()) as node,
-        programs.kennel(testbed.folder(), url, node) as running,
-    ):
+async def ready_program(testbed: Testbed, node: Devnet | None = None) -> AsyncIterator[programs.Process]:
+    """Yield a program that does all that there is to do, once it has made its keys; with a node of its own, if none is named."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(testbed.database())
+        if node is None:
+            node = await stack.enter_async_context(programs.devnet(testbed.folder()))
+        running = await stack.enter_async_context(programs.kennel(testbed.folder(), url, node))
         async with programs.engine(url) as engine:
             await until(engine, sa.select(sa.func.count() >= POOL).select_from(ready_keys))
         yield running

@@ -150,6 +150,7 @@ class Devnet:
 
     url: str
     zmq: str
+    pid: int
 
     async def ask(self, method: str, *params: Any) -> Any:
         """Call the node's JSON-RPC."""
@@ -189,7 +190,7 @@ async def crowded_devnet(home: Path, strangers: int) -> AsyncIterator[Devnet]:
 
 def _devnet(process: Process) -> Devnet:
     rpc, zmq = (process.port(scheme) for scheme in ("http://127.0.0.1:", "tcp://127.0.0.1:"))
-    return Devnet(f"http://kennel:kennel@127.0.0.1:{rpc}", f"tcp://127.0.0.1:{zmq}")
+    return Devnet(f"http://kennel:kennel@127.0.0.1:{rpc}", f"tcp://127.0.0.1:{zmq}", process.pid)
 
 
 @asynccontextmanager

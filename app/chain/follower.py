@@ -119,11 +119,19 @@ class Follower:
             return await blocks.start(db, headers, missed)
 
     async def _follow(self, tip: Tip, best: ChainState) -> bool:
-        """Compare the chains at the lower of the two heights, and move the tip by what that says."""
+        """Compare the chains at the lower of the two heights, and move the tip by what that says.
+
+        The next blocks are fetched while the node says what it has at our height: nearly always no fork shows. A side
+        without a hash at the other's height is behind, not on a fork.
+        """
         heights = f"the node is at block {best.height} and the ledger at block {tip.height}"
-        if await self._is_on_best_chain(tip, best):
-            if tip.height < best.height:
-                return await self._connect(tip, await self._fetch(tip.height + 1, best.height), best.height)
+        if tip.height < best.height:
+            node_hash, batch = await asyncio.gather(
+                self._node.block_hash(tip.height), self._fetch(tip.height + 1, best.height)
+            )
+            if node_hash in (None, tip.hash):
+                return await self._connect(tip, batch, best.height)
+        elif await self._is_on_best_chain(tip, best):
             if tip.height > best.height:
                 self._waits_for = f"{heights}: the node has less work, and is waited for"
                 return False
@@ -140,9 +148,7 @@ class Follower:
         return True
 
     async def _is_on_best_chain(self, tip: Tip, best: ChainState) -> bool:
-        """Say whether no fork shows. A side without a hash at the other's height is behind, not on a fork."""
-        if tip.height < best.height:
-            return await self._node.block_hash(tip.height) in (None, tip.hash)
+        """Say whether no fork shows where the node is not higher; it may be behind."""
         if tip.height == best.height:
             return tip.hash == best.hash
         async with self._engine.connect() as db:

@@ -31,6 +31,8 @@ STEADY_SECONDS: Final = 30.0
 
 A node that has just started reads its mempool from its disk while it answers already.
 """
+SETTLED_SECONDS: Final = 5.0
+"""For so long a mempool that does not change is not compared with the ledger again."""
 REST: Final = 4
 """A look at the mempool is followed by so many times its own time of rest."""
 LONGEST_REST_SECONDS: Final = 0.4
@@ -61,6 +63,7 @@ class Mempool:
         self._committed = committed
         self._steady_seconds = steady_seconds
         self._strangers: set[str] = set()
+        self._settled: tuple[set[str], float] | None = None
         self._answers_since: float | None = None
         self._chain_checked = False
 
@@ -69,11 +72,17 @@ class Mempool:
 
         Raises WrongChain, and the errors of the node and of the database.
         """
+        settled, self._settled = self._settled, None
         if not await self._lease.held():
             self._strangers.clear()
             return False
         try:
-            return await self._look()
+            await self._check_chain()
+            waiting = await self._node.mempool()
+            if settled is not None and settled[0] == waiting and time.monotonic() < settled[1]:
+                self._settled = settled
+                return False
+            return await self._look(waiting)
         except NodeTrouble:
             self._answers_since = None
             raise
@@ -82,20 +91,22 @@ class Mempool:
         """Let another process watch at once."""
         await self._lease.release()
 
-    async def _look(self) -> bool:
+    async def _look(self, waiting: set[str]) -> bool:
+        """Compare what waits with what the ledger has seen; where nothing is left to do, not again for a while."""
         async with self._reads.connect() as db:
             if await blocks.tip(db) is None:
                 return False
             seen = {header.display(txid) for txid in await sightings.seen(db)}
-        await self._check_chain()
-        waiting = await self._node.mempool()
         self._strangers &= waiting
         unread = waiting - self._strangers - seen
         await self._read(list(islice(unread, BATCH)))
         if len(unread) > BATCH:
             return True
-        if gone := seen - waiting:
+        gone = seen - waiting
+        if gone:
             await self._end(gone)
+        if not (unread or gone):
+            self._settled = waiting, time.monotonic() + SETTLED_SECONDS
         return False
 
     async def _check_chain(self) -> None:

@@ -1,6 +1,7 @@
 """The sequencer: rows of the outbox become events with numbers, and the sinks are woken."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -12,7 +13,9 @@ from app.events.sink_runner import Sink
 from app.runtime.lease import Lease
 
 PAUSE_SECONDS: Final = 0.035
-"""After a batch: events that are committed meanwhile are numbered together. A lone event does not wait."""
+"""A batch may follow the one before it so soon: events that are committed meanwhile are numbered together."""
+AT_ONCE: Final = 4
+"""So many batches need not wait for one another after a rest: a payment and its block, and what comes of both."""
 MANY_EVENTS: Final = 1_000
 MANY_EVENTS_PAUSE_SECONDS: Final = 0.1
 """After a batch of MANY_EVENTS: larger batches have more events of each account, and cost a third less."""
@@ -41,12 +44,15 @@ class Sequencer:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         *,
         stride: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._lease = lease
         self._numbered = numbered
         self._sleep = sleep
         self._stride = stride
+        self._clock = clock
+        self._busy_until = clock()
         self._more = False
 
     async def step(self) -> bool:
@@ -62,8 +68,16 @@ class Sequencer:
         if moved:
             self._numbered()
         if moved and not self._more:
-            await self._sleep(MANY_EVENTS_PAUSE_SECONDS if moved >= MANY_EVENTS else PAUSE_SECONDS)
+            await self._sleep(self._pause(moved))
         return self._more
+
+    def _pause(self, moved: int) -> float:
+        """Return how long to wait after a batch; not at all where there were few in the last moments."""
+        if moved >= MANY_EVENTS:
+            return MANY_EVENTS_PAUSE_SECONDS
+        now = self._clock()
+        self._busy_until = max(self._busy_until, now) + PAUSE_SECONDS
+        return max(0.0, self._busy_until - now - AT_ONCE * PAUSE_SECONDS)
 
     async def close(self) -> None:
         """Let another process take over."""

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bench.__main__ import PARTS
+from bench.__main__ import GROUPS, PARTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "measuring.md"
 
@@ -12,3 +12,7 @@ def test_the_table_of_the_bench_has_each_part_once_and_in_order() -> None:
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", DOCUMENT.read_text(), re.MULTILINE)
 
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(PARTS)
+
+
+def test_each_part_is_measured_with_one_of_the_groups() -> None:
+    assert sorted(part for group in GROUPS.values() for part in group) == sorted(PARTS)

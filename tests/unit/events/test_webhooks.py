@@ -566,7 +566,8 @@ async def test_the_sequencer_pauses_longer_after_many_events_and_not_at_all_wher
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    numbering = sequencer.Sequencer(engine, Lease(engine, "sequencer", "first"), lambda: None, sleep)
+    lease = Lease(engine, "sequencer", "first")
+    numbering = sequencer.Sequencer(engine, lease, lambda: None, sleep, clock=lambda: 0.0)
     many = sequencer.MANY_EVENTS
     for count in (many - 1, many, outbox.BATCH, outbox.BATCH + 1):
         async with engine.begin() as db:
@@ -574,6 +575,33 @@ async def test_the_sequencer_pauses_longer_after_many_events_and_not_at_all_wher
         while await numbering.step():
             pass
 
-    pause = sequencer.PAUSE_SECONDS
-    assert pauses == [pause, sequencer.MANY_EVENTS_PAUSE_SECONDS, pause]
+    assert pauses == [0, sequencer.MANY_EVENTS_PAUSE_SECONDS, 0]
     assert not await numbering.step()
+
+
+async def test_the_sequencer_numbers_a_few_batches_at_once_and_more_at_its_pace(engine: AsyncEngine) -> None:
+    now = 0.0
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        pauses.append(round(seconds, 6))
+        now += seconds
+
+    async def number(batches: int) -> list[float]:
+        pauses.clear()
+        for _ in range(batches):
+            async with engine.begin() as db:
+                await outbox.emit(db, [OutboxEvent(1, "one", "ACC_UPDATED", "{}")])
+            await numbering.step()
+        return pauses[:]
+
+    lease = Lease(engine, "sequencer", "first")
+    numbering = sequencer.Sequencer(engine, lease, lambda: None, sleep, clock=lambda: now)
+    pause = sequencer.PAUSE_SECONDS
+
+    assert await number(6) == [0] * sequencer.AT_ONCE + [pause] * 2
+    now += pause
+    assert await number(2) == [0, pause]
+    now += 60
+    assert await number(5) == [0] * sequencer.AT_ONCE + [pause]
