@@ -85,7 +85,7 @@ async def page(
     page_items = [
         listed
         for number in ids
-        if (listed := transfers[number]) and (account is not None or str(listed.id) == number)
+        if (listed := transfers[number]) and (wanted.foreign_id or str(listed.id) == number)
     ]
     return Page(page_items, rest)
 
