@@ -1,0 +1,198 @@
+"""Entries over cells: decided as one on the balances of all cells, and written as a half in each.
+
+A half has the postings of its cell, and one of clearing for what they lack; all halves have the key of the whole.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from app.db import Db, bulk, copy
+from app.db.tables import CLEARING, crossings, entries
+from app.domain import ledger, outbox
+from app.domain.crossings import counterparties
+from app.domain.crossings.crossing import Crossing, enter
+from app.domain.ledger import (
+    AppliedPosting,
+    Balance,
+    BalanceKey,
+    Bucket,
+    Decided,
+    Entry,
+    Failed,
+    Journal,
+    Outcome,
+    Posted,
+    Posting,
+)
+from app.domain.outbox import OutboxEvent
+from app.domain.owner import Owner
+
+
+class Whole(NamedTuple):
+    """An entry over cells. It is known by its number in the cell `home`, where one of its postings is."""
+
+    entry: Entry
+    home: int
+
+
+class Halved(NamedTuple):
+    """An entry that is decided and numbered, and its halves, by cell."""
+
+    whole: Posted
+    halves: Mapping[int, Posted]
+
+
+class Pending(NamedTuple):
+    """Entries that are decided and numbered, but not written; `rows` are the row ids of their balances, by cell."""
+
+    entries: Sequence[Halved]
+    rows: Mapping[int, Mapping[BalanceKey, str]]
+
+
+NOTHING_PENDING: Final = Pending([], {})
+
+
+async def decide(crossing: Crossing, wholes: Sequence[Whole]) -> tuple[list[Outcome], Pending]:
+    """Decide the entries in order, each whole or not at all; `write` writes them.
+
+    It locks the balances of all cells. A transaction calls it once, after everything else that it locks.
+    """
+    if not wholes:
+        return [], NOTHING_PENDING
+    opened = await _open(crossing, wholes)
+    outcomes: list[Outcome] = []
+    halved: list[Halved] = []
+    for whole in wholes:
+        decided = opened.journal.decide(whole.entry)
+        if isinstance(decided, Decided):
+            halved.append(opened.number(crossing, decided, whole.home))
+            outcomes.append(halved[-1].whole)
+        else:
+            outcomes.append(decided)
+    return outcomes, Pending(halved, opened.rows)
+
+
+async def decide_together(
+    crossing: Crossing, groups: Sequence[Sequence[Whole]]
+) -> tuple[list[list[Posted] | Failed], Pending]:
+    """Decide groups of entries as `decide` decides entries: in order, each group whole or not at all."""
+    if not any(groups):
+        return [[] for _ in groups], NOTHING_PENDING
+    opened = await _open(crossing, [whole for group in groups for whole in group])
+    outcomes: list[list[Posted] | Failed] = []
+    halved: list[Halved] = []
+    for group in groups:
+        outcome = opened.journal.decide_together([whole.entry for whole in group])
+        if isinstance(outcome, Failed):
+            outcomes.append(outcome)
+            continue
+        homes = [whole.home for whole in group]
+        numbered = [opened.number(crossing, *pair) for pair in zip(outcome, homes, strict=True)]
+        halved += numbered
+        outcomes.append([each.whole for each in numbered])
+    return outcomes, Pending(halved, opened.rows)
+
+
+async def write(
+    crossing: Crossing, pending: Pending, events: Sequence[OutboxEvent], owners: Mapping[int, Owner]
+) -> None:
+    """Write the halves into their cells, and each event into that of its account; `owners` has all accounts, by number."""
+    events_of: dict[int, list[OutboxEvent]] = {}
+    for event in events:
+        events_of.setdefault(crossing.cell_of(event.account_id), []).append(event)
+    for cell in sorted(pending.rows.keys() | events_of.keys(), reverse=True):  # the last one was entered last
+        db = await enter(crossing, cell)
+        halves = [halved.halves[cell] for halved in pending.entries if cell in halved.halves]
+        await ledger.write(db, ledger.Pending(halves, pending.rows.get(cell, {})))
+        await _write_elsewhere(db, crossing, cell, pending.entries, owners)
+        await outbox.emit(db, events_of.get(cell, []))
+
+
+def half(crossing: Crossing, whole: Whole, cell: int) -> Entry:
+    """Return the half of an entry that is of this cell."""
+    own = tuple(line for line in whole.entry.postings if _cell(crossing, line, whole.home) == cell)
+    return replace(whole.entry, postings=(*own, *_clearing(own)))
+
+
+def _cell(crossing: Crossing, line: Posting, home: int) -> int:
+    """Return the cell of a posting; system accounts are in each, and the treasury gives where it is asked."""
+    return home if line.account < 0 else crossing.cell_of(line.account)
+
+
+def _cells(crossing: Crossing, whole: Whole) -> list[int]:
+    return sorted({_cell(crossing, line, whole.home) for line in whole.entry.postings})
+
+
+def _clearing(lines: Sequence[Posting]) -> Iterator[Posting]:
+    """Yield what clearing gives or takes, so that the lines of a cell balance."""
+    sums: dict[str, int] = {}
+    for _, _, amount, asset in lines:
+        sums[asset] = sums.get(asset, 0) + amount
+    return (Posting(CLEARING, Bucket.AVAILABLE, -total, asset) for asset, total in sums.items() if total)
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A journal over the balances of all cells, the row ids of these and new numbers of entries, by cell, and the time."""
+
+    journal: Journal = field(default_factory=lambda: Journal({}))
+    rows: dict[int, Mapping[BalanceKey, str]] = field(default_factory=dict)
+    numbers: dict[int, Iterator[int]] = field(default_factory=dict)
+    time: datetime | None = None
+
+    def add(self, cell: int, opened: ledger.Opened, numbers: Sequence[int]) -> None:
+        """Take in what was locked and read in a cell."""
+        self.journal.balances.update(opened.journal.balances)
+        self.journal.keys |= opened.journal.keys
+        self.journal.closed = {**self.journal.closed, **opened.journal.closed}
+        self.rows[cell], self.numbers[cell] = opened.rows, iter(numbers)
+        self.time = max(self.time or opened.time, opened.time)
+
+    def number(self, crossing: Crossing, decided: Decided, home: int) -> Halved:
+        """Give each half its number and all the same time; the number at home is that of the whole."""
+        assert self.time is not None  # noqa: S101  some cell was opened
+        whole = Whole(decided.entry, home)
+        halves: dict[int, Posted] = {}
+        for cell in _cells(crossing, whole):
+            entry = half(crossing, whole, cell)
+            own = [line for line in decided.lines if _cell(crossing, line.posting, home) == cell]
+            own += [AppliedPosting(line, Balance()) for line in entry.postings[len(own) :]]
+            halves[cell] = Posted(entry, tuple(own), 0, next(self.numbers[cell]), self.time)
+        return Halved(Posted(*decided, halves[home].id, self.time), halves)
+
+
+async def _open(crossing: Crossing, wholes: Sequence[Whole]) -> _Opened:
+    """Lock the balances, cell by cell, and take a number for each half while there."""
+    halves: dict[int, list[Entry]] = {}
+    for whole in wholes:
+        for cell in _cells(crossing, whole):
+            halves.setdefault(cell, []).append(half(crossing, whole, cell))
+    opened = _Opened()
+    for cell in sorted(halves):
+        db = await enter(crossing, cell)
+        in_cell = await ledger.open_journal(db, halves[cell])
+        opened.add(cell, in_cell, await bulk.new_ids(db, entries, len(halves[cell])))
+    return opened
+
+
+_ELSEWHERE: Final = ("entry_id", "account_id", "amount", "transfer_id")
+
+
+async def _write_elsewhere(
+    db: Db, crossing: Crossing, cell: int, halved: Sequence[Halved], owners: Mapping[int, Owner]
+) -> None:
+    """Write into a cell what accounts of others gave and got by its halves, and who they are."""
+    amounts: dict[tuple[int, int, int], int] = {}
+    for whole, halves in halved:
+        if cell in halves and len(halves) > 1:
+            for account, _, amount, _ in whole.entry.postings:
+                if account >= 0 and crossing.cell_of(account) != cell:
+                    key = halves[cell].id, account, whole.id
+                    amounts[key] = amounts.get(key, 0) + amount
+    if not amounts:
+        return
+    rows = [(entry, account, amount, whole_id) for (entry, account, whole_id), amount in amounts.items()]
+    await copy.insert(db, crossings, _ELSEWHERE, rows)
+    await counterparties.meet(db, [owners[account] for _, account, _, _ in rows])
