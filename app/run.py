@@ -1,10 +1,9 @@
 """The whole program on one screen: shared things, loops and listeners, started in order and stopped in reverse."""
 
-import asyncio
 import gc
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +20,7 @@ from app.chain import zmq_announcements
 from app.chain.relay_key import RELAY_KEY_FILE
 from app.chain.rpc import CALLERS_SLOTS
 from app.config.settings import Settings
+from app.config.values import SettingsError
 from app.db.database import Database
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin
@@ -29,17 +29,25 @@ from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
 from app.metrics.siblings import Siblings
-from app.runtime.lease import Leases
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.runtime.notices import QUIET_SECONDS
-from app.workers import admin_lock, listener_limits, payer_relay, questions, roles, watching
+from app.workers import (
+    admin_lock,
+    cell_loops,
+    listener_limits,
+    parts,
+    payer_relay,
+    questions,
+    roles,
+    watching,
+)
 from app.workers.roles import Shared
 
 EXPLORERS: Final = {"main": "https://dogechain.info/tx/{txid}"}
 TEND_SECONDS: Final = 0.5
+NO_HTTP_OVER_CELLS: Final = "KENNEL_ROLES must be without http while KENNEL_CELLS is above 1: docs/scaling.md says what works with several cells."
 COLLECTED_AT: Final = (50_000, 10, 10)
 """How many objects are made before Python looks for garbage in circles: a thousand transfers make ten times this many."""
-LOOPS: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relay}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +72,27 @@ async def running(
 
     A loop that ends by a fault of ours ends the block too, with its error.
     """
+    if database.map.cells > 1 and "http" in settings.roles:
+        raise SettingsError(NO_HTTP_OVER_CELLS)
     async with AsyncExitStack() as stack:
         await database.upgrade()
         health = ProcessHealth()
         process = ProcessMetrics(health)
         watching.trace(stack, settings, process)
-        engine = _engine(stack, database, process, "loops")
+        opened = cell_loops.of(stack, settings, database, process, holder or _holder(database))
         node, zmq = await stack.enter_async_context(configured_node.running(settings))
-        connect = database.session if database.keeps_sessions else None
-        leases = Leases(engine, holder or _holder(database), health)
-        shared = Shared.of(settings, engine, node, leases, connect)
+        cells = opened(node)
+        shared = cells.shareds[0]
         loops = [_tending(database.restart)] if database.restart is not None else []
-        stack.push_async_callback(shared.notices.close)
-        loops += roles.of_every_process(shared)
-        for role in LOOPS.keys() & settings.roles:
-            loops += await LOOPS[role](stack, shared)
+        loops += await cells.loops(stack)
         tasks = [*(loop.run(health) for loop in loops), process.observers.watch_event_loop()]
         if zmq and "follow" in settings.roles:
-            tasks.append(zmq_announcements.listen(zmq, _wakes(shared)))
-        await stack.enter_async_context(_together(tasks))
+            tasks.append(zmq_announcements.listen(zmq, cells.wakes()))
+        await stack.enter_async_context(parts.together(tasks))
         scrape, metrics = await watching.opened(stack, shared, process, siblings)
         admin, public = await _listeners(stack, shared, scrape, database)
         collect_less()
-        yield Running(admin, public, health, engine, metrics)
-
-
-def _wakes(shared: Shared) -> Mapping[str, Callable[[bytes], object]]:
-    """Return whom each announcement of the node wakes. It announces transactions by one topic or both."""
-    return {
-        "hashblock": lambda _: shared.notices.wake_here("block"),
-        "hashtx": lambda _: shared.notices.wake_here("transaction"),
-        "rawtx": lambda _: shared.notices.wake_here("transaction"),
-    }
+        yield Running(admin, public, health, shared.engine, metrics)
 
 
 def collect_less() -> None:
@@ -123,14 +120,6 @@ def _tending(tend: Callable[[], bool]) -> Loop:
     return Loop("postgres", step, WakeUp(), TEND_SECONDS, (EmbeddedError,))
 
 
-def _engine(stack: AsyncExitStack, database: Database, process: ProcessMetrics, part: str) -> AsyncEngine:
-    """Return the connections of a part of this process, and have figures of them."""
-    connections: int = getattr(database.shares, part)
-    engine = database.engine(connections, reading=part != "loops")
-    stack.push_async_callback(engine.dispose)
-    return process.watch_pool(part, engine, connections)
-
-
 async def _listeners(
     stack: AsyncExitStack, shared: Shared, scrape: Scrape, database: Database
 ) -> tuple[int, int]:
@@ -142,7 +131,7 @@ async def _listeners(
     names = _names(settings)
     closed, rates = await admin_lock.is_closed(settings, api.engine), listener_limits.of_callers(settings)
     admin = application.admin(api, new_id, settings.admin_token or "", names, closed=closed, rates=rates)
-    payers_engine = _engine(stack, database, scrape.process, "public")
+    payers_engine = parts.engine(stack, database, scrape.process, "public")
     payers = api.for_payers(payers_engine, shared.wake_up("payers"), shared.performed)
     stack.push_async_callback(payers.close)
     watch = payers.invoice_watch
@@ -155,7 +144,7 @@ async def _listeners(
         listener_limits.of_payers(settings, for_public.connections),
     )
     await stack.enter_async_context(
-        _together([loop.run(scrape.process.health) for loop in _waking(api, payers, shared)])
+        parts.together([loop.run(scrape.process.health) for loop in _waking(api, payers, shared)])
     )
     listening = (
         await stack.enter_async_context(serving(admin, *settings.admin_bind.address, for_admin)),
@@ -183,7 +172,7 @@ async def _context(
 ) -> context.AppContext:
     """Return what requests share, as the settings have it."""
     settings = shared.settings
-    engine = _engine(stack, database, scrape.process, "admin")
+    engine = parts.engine(stack, database, scrape.process, "admin")
     installation = Installation(
         dogecoin.network_by_name(settings.network),
         settings.confirmations,
@@ -237,15 +226,3 @@ def _names(settings: Settings) -> frozenset[str]:
         urlsplit(settings.public_url).hostname or "",
         *(settings.allowed_hosts or ()),
     )
-
-
-@asynccontextmanager
-async def _together(tasks: Sequence[Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    """Run the coroutines while the block lasts; a loop may be stopped anywhere: what it had not committed is undone."""
-    async with asyncio.TaskGroup() as group:
-        started = [group.create_task(task) for task in tasks]
-        try:
-            yield
-        finally:
-            for task in started:
-                task.cancel()

@@ -15,7 +15,7 @@ from app.domain import dogecoin
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from app.runtime.loop import Loop, ProcessHealth
-from app.runtime.notices import Notices
+from app.runtime.notices import Notices, NotifyConnection
 from bench import filling, metrics, programs
 from bench.figures import Figure, Terms, of_rounds
 from bench.programs import Testbed
@@ -31,10 +31,11 @@ async def measure(testbed: Testbed) -> list[Figure]:
         telling, silent = [await stack.enter_async_context(programs.engine(url)) for _ in range(2)]
         async with telling.begin() as db:
             await filling.fill(db, 1, 1, {})
-        notices, listener = (Notices(Database(url).session) for _ in range(2))
+        connection, listener = (NotifyConnection(Database(url).session) for _ in range(2))
+        notices, _ = Notices(connection), Notices(listener)
         loops = [
             asyncio.create_task(Loop(name, one.step, one.telling, one.seconds, TROUBLE).run(ProcessHealth()))
-            for name, one in (("notices", notices), ("listener", listener))
+            for name, one in (("notices", connection), ("listener", listener))
         ]
         told, untold = _program(telling, notices), _program(silent, None)
         for app in (told, untold):
@@ -43,7 +44,7 @@ async def measure(testbed: Testbed) -> list[Figure]:
         for loop in loops:
             loop.cancel()
         await asyncio.wait(loops)
-        await notices.close()
+        await connection.close()
         await listener.close()
     values, limits = zip(*rounds, strict=True)
     return [of_rounds(Terms("notify", "1/s", goal=0.97), values, limits)]

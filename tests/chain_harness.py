@@ -13,7 +13,7 @@ from app.audit import run as run_audit
 from app.chain import signing, wire
 from app.chain.follower import Follower
 from app.chain.keys import Keyring
-from app.chain.mempool import Mempool
+from app.chain.mempool import Mempool, Reader
 from app.chain.node import Node
 from app.chain.sender import Sender
 from app.chain.sent_marker import SentMarker
@@ -71,7 +71,7 @@ class ChainHarness:
 
     def make_mempool(self, holder: str = "one", steady_seconds: float = 0) -> Mempool:
         lease = Lease(self.engine, "mempool", holder)
-        return Mempool(self.engine, self.node, RULES, lease, self.committed, steady_seconds)
+        return Mempool(self.engine, Reader(self.node), RULES, lease, self.committed, steady_seconds)
 
     def make_sender(
         self, holder: str = "one", node: Node | None = None, marker: SentMarker | None = None

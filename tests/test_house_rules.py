@@ -130,8 +130,13 @@ WRITERS = {
     "webhook_endpoints": {
         "webhooks/endpoints": "has them as the configuration says, enables and disables them",
         "webhooks/changes": "makes, changes and ends them as callers ask",
+        "webhooks/copies": "has those of the first cell in the others",
         "webhooks/health": "notes since when they fail",
         "webhooks/retention": "removes what callers have ended",
+    },
+    "leases": {
+        "runtime/lease": "takes, renews and releases them",
+        "runtime/sharing": "says which processes live",
     },
     "webhook_backlogs": {
         "webhooks/endpoints": "notes what an endpoint has missed",

@@ -1,7 +1,7 @@
 """Reads blocks of the node's best chain, as the ledger sees them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from app.chain import header, wire
@@ -11,6 +11,8 @@ from app.domain.blocks import Block, BlockOutput, Spend
 from app.domain.dogecoin import Outpoint
 from app.money import Koinu
 
+Fetch = Callable[[int, int], Awaitable[list[Block]]]
+"""Reads blocks: from which height on, and how many at most. It is `fetch` with a node, or what several cells share."""
 ENOUGH_BYTES: Final = 8_000_000
 """Of blocks in one fetch: then no more are asked for. Parsed they take up to ten times as much."""
 
@@ -41,7 +43,7 @@ async def fetch(node: Node, first: int, count: int) -> list[Block]:
     except NodeError:
         await check_pruned(node, first)
         raise
-    return await asyncio.to_thread(_parse_all, first, hashes[: len(raws)], raws)
+    return await asyncio.to_thread(parse_all, list(enumerate(hashes, first))[: len(raws)], raws)
 
 
 async def check_pruned(node: Node, first: int) -> None:
@@ -71,11 +73,9 @@ def is_linked(blocks: Sequence[Block], previous: bytes) -> bool:
     return bool(blocks)
 
 
-def _parse_all(first: int, hashes: Sequence[bytes], raws: Sequence[bytes]) -> list[Block]:
-    return [
-        _parse(height, block_hash, raw)
-        for height, (block_hash, raw) in enumerate(zip(hashes, raws, strict=True), first)
-    ]
+def parse_all(numbered: Sequence[tuple[int, bytes]], raws: Sequence[bytes]) -> list[Block]:
+    """Parse blocks, each with its height and its hash. It takes long, so call it in a thread. Raises UnreadableBlock."""
+    return [_parse(height, block_hash, raw) for (height, block_hash), raw in zip(numbered, raws, strict=True)]
 
 
 def _parse(height: int, block_hash: bytes, raw: bytes) -> Block:

@@ -6,12 +6,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain import beginning, block_reader, header, reorgs
 from app.chain.batch_size import BatchSize
+from app.chain.block_reader import Fetch
 from app.chain.node import ChainState, Node
 from app.db import Db, reads
 from app.domain import accounts, blocks
@@ -46,14 +48,24 @@ class _Prefetch:
 
 
 class Follower:
-    """Moves the ledger's tip along the node's best chain. `committed` is called after each transaction."""
+    """Moves the ledger's tip along the node's best chain. `committed` is called after each transaction.
+
+    Where several cells follow it, they share what reads blocks, `fetch`.
+    """
 
     def __init__(
-        self, engine: AsyncEngine, node: Node, rules: Rules, lease: Lease, committed: Callable[[], None]
+        self,
+        engine: AsyncEngine,
+        node: Node,
+        rules: Rules,
+        lease: Lease,
+        committed: Callable[[], None],
+        fetch: Fetch | None = None,
     ) -> None:
         self._engine = engine
         self._reads = reads(engine)
         self._node = node
+        self._blocks = fetch or partial(block_reader.fetch, node)
         self._rules = rules
         self._lease = lease
         self._committed = committed
@@ -107,14 +119,14 @@ class Follower:
         """
         if best.initial_block_download and self._rules.network.name != "regtest":
             return False
-        headers = await beginning.anchors(self._node, best)
+        headers = await beginning.anchors(self._blocks, best)
         async with self._reads.connect() as db:
             opened = await accounts.first_opened(db)
         if not headers:
             return False
         missed = best.height + 1
         if opened is not None:
-            missed = await beginning.first_since(self._node, best, opened)
+            missed = await beginning.first_since(self._node, self._blocks, best, opened)
         async with self._engine.begin() as db:
             return await blocks.start(db, headers, missed)
 
@@ -209,4 +221,4 @@ class Follower:
         self._committed()
 
     async def _fetch(self, first: int, last: int) -> list[Block]:
-        return await block_reader.fetch(self._node, first, min(self._batch_size.blocks, last - first + 1))
+        return await self._blocks(first, min(self._batch_size.blocks, last - first + 1))

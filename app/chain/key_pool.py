@@ -5,9 +5,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.cells import Cell
 from app.chain import seed_claim
 from app.chain.keys import Keyring, ReadyKey
-from app.chain.seed_file import SeedFile
+from app.chain.seed_file import ALL, SeedFile
 from app.db import reads
 from app.domain import accounts, dogecoin, installation
 from app.domain.dogecoin import Network
@@ -19,7 +20,7 @@ CHUNK: Final = 500
 
 
 class KeyPool:
-    """Fills the pool to `READY` whenever it is half empty."""
+    """Fills the pool of a cell to `ready` whenever it is half empty."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class KeyPool:
         seed: tuple[SeedFile, Keyring],
         lease: Lease,
         ready: int = READY,
+        cell: Cell = ALL,
     ) -> None:
         self._engine = engine
         self._reads = reads(engine)
@@ -35,6 +37,7 @@ class KeyPool:
         self._seed_file, self._keyring = seed
         self._lease = lease
         self._ready = ready
+        self._cell = cell
         self._filling = True
 
     async def step(self) -> bool:
@@ -65,9 +68,10 @@ class KeyPool:
         await self._lease.release()
 
     def _derive(self, highest: int, count: int) -> list[ReadyKey]:
-        first = max(highest, self._seed_file.read().highest_account) + 1
-        self._seed_file.raise_highest(first + count - 1)
-        return self._keyring.account_xpubs(first, count)
+        cell = self._cell
+        first = cell.next_number(max(highest, self._seed_file.read().highest_of(cell)))
+        self._seed_file.raise_highest(first + (count - 1) * cell.cells, cell)
+        return self._keyring.account_xpubs(first, count, cell.cells)
 
     def _row(self, key: ReadyKey) -> dict[str, object]:
         address = dogecoin.to_address(self._network, key.address_script)

@@ -105,14 +105,14 @@ class Keyring:
         """Return the words, for `seed show` only."""
         return self._words
 
-    def account_xpubs(self, first: int, count: int) -> list[ReadyKey]:
-        """Derive `count` accounts from number `first` on, without the numbers that have no key.
+    def account_xpubs(self, first: int, count: int, step: int = 1) -> list[ReadyKey]:
+        """Derive `count` accounts from number `first` on, every `step`th, without the numbers that have no key.
 
         At most `MAX_BATCH` at once. That many take about half a second, so call it in a thread.
         """
         if not 0 <= count <= MAX_BATCH:
             raise ValueError(f"{count} accounts are more than {MAX_BATCH}")
-        return list(self._ready(range(first, first + count)))
+        return list(self._ready(range(first, first + count * step, step)))
 
     def xpubs(self, numbers: Iterable[int]) -> dict[int, str]:
         """Derive these accounts' xpubs, by number. Each takes 50 µs, so call it in a thread."""

@@ -40,6 +40,22 @@ FINAL_SEQUENCE: Final = 0xFFFFFFFE
 """An input with a lower sequence signals that its transaction may be replaced (BIP125)."""
 
 
+class Reader:
+    """Reads the node's mempool."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    async def txids(self) -> set[str]:
+        """Return the txids of all that waits, as Core writes them."""
+        return await self.node.mempool()
+
+    async def transactions(self, txids: Sequence[str]) -> dict[str, WaitingTransaction | None]:
+        """Return these transactions as far as they still wait; None for what cannot be read."""
+        raws = await self.node.transactions(txids)
+        return dict.fromkeys(raws) | await asyncio.to_thread(parse_all, raws)
+
+
 class Mempool:
     """Tells sightings from what the node's mempool holds. `committed` is called after each transaction.
 
@@ -49,7 +65,7 @@ class Mempool:
     def __init__(
         self,
         engine: AsyncEngine,
-        node: Node,
+        reader: Reader,
         rules: Rules,
         lease: Lease,
         committed: Callable[[], None],
@@ -57,7 +73,7 @@ class Mempool:
     ) -> None:
         self._engine = engine
         self._reads = reads(engine)
-        self._node = node
+        self._reader = reader
         self._rules = rules
         self._lease = lease
         self._committed = committed
@@ -78,7 +94,7 @@ class Mempool:
             return False
         try:
             await self._check_chain()
-            waiting = await self._node.mempool()
+            waiting = await self._reader.txids()
             if settled is not None and settled[0] == waiting and time.monotonic() < settled[1]:
                 self._settled = settled
                 return False
@@ -111,23 +127,23 @@ class Mempool:
 
     async def _check_chain(self) -> None:
         if not self._chain_checked:
-            await follower.check_chain(self._node, self._rules.network)
+            await follower.check_chain(self._reader.node, self._rules.network)
             self._chain_checked = True
         if self._answers_since is None:
             self._answers_since = time.monotonic()
 
     async def _read(self, txids: Sequence[str]) -> None:
         """Read transactions; those that neither pay us nor spend what a sighted one spends are strangers."""
-        raws = await self._node.transactions(txids) if txids else {}
-        transactions = await asyncio.to_thread(_parse_all, raws)
+        read = await self._reader.transactions(txids) if txids else {}
+        transactions = {parsed.txid: parsed for parsed in read.values() if parsed is not None}
         if not transactions:
-            self._strangers.update(raws)
+            self._strangers.update(read)
             return
-        found, told = await self._tell({transaction.txid: transaction for transaction in transactions})
+        found, told = await self._tell(transactions)
         if told:
             self._committed()
         ours = {header.display(sighting.outpoint.txid) for sighting in found}
-        self._strangers.update(raws.keys() - ours)
+        self._strangers.update(read.keys() - ours)
 
     async def _tell(self, waiting: Mapping[bytes, WaitingTransaction]) -> tuple[list[Sighting], bool]:
         """Write and tell what concerns us; return what pays us, and whether anything was told."""
@@ -151,7 +167,10 @@ class Mempool:
         txids = {sighting.outpoint.txid for sighting in found if sighting.acceptable}
         if not txids:
             return found
-        entries, rate = await self._node.mempool_entries(list(txids)), await self._node.relay_rate()
+        entries, rate = (
+            await self._reader.node.mempool_entries(list(txids)),
+            await self._reader.node.relay_rate(),
+        )
         async with self._engine.connect() as db:
             return await sightings.accept(db, found, waiting, entries, rate)
 
@@ -159,9 +178,9 @@ class Mempool:
         """Tell what has gone, if the mempool still lacks it, and the ledger knows the node's last block."""
         if self._answers_since is None or time.monotonic() - self._answers_since < self._steady_seconds:
             return
-        tip = (await self._node.chain_state()).hash
-        gone = set(txids) - await self._node.mempool()
-        if not gone or (await self._node.chain_state()).hash != tip:
+        tip = (await self._reader.node.chain_state()).hash
+        gone = set(txids) - await self._reader.txids()
+        if not gone or (await self._reader.node.chain_state()).hash != tip:
             return
         async with self._engine.begin() as db:
             told = await sightings.dropped(
@@ -189,11 +208,12 @@ def paced(
     return step_and_rest
 
 
-def _parse_all(raws: dict[str, bytes]) -> list[WaitingTransaction]:
-    transactions = []
+def parse_all(raws: Mapping[str, bytes]) -> dict[str, WaitingTransaction]:
+    """Parse transactions, by their txids, as far as they can be read."""
+    transactions = {}
     for txid, raw in raws.items():
         try:
-            transactions.append(_waiting(wire.parse_transaction(raw)))
+            transactions[txid] = _waiting(wire.parse_transaction(raw))
         except header.Unreadable as error:
             _log.warning("transaction %s of the mempool cannot be read: %s", txid, error)
     return transactions

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.cells import Cell
 from app.chain import keys, seed_record
 from app.chain.seed_record import Cost, SeedRecord
 from app.domain.dogecoin import REGTEST, Network
 from app.runtime import folders
 
 ENTROPY_BYTES = 32  # 24 words
+ALL = Cell()
+"""All of an installation with one cell."""
 
 
 class SeedRefused(Exception):
@@ -77,14 +80,14 @@ class SeedFile:
         self._check_network(record)
         return record
 
-    def raise_highest(self, number: int) -> None:
-        """Remember that accounts up to `number` were handed out, never fewer. On disk when it returns."""
+    def raise_highest(self, number: int, cell: Cell = ALL) -> None:
+        """Remember that accounts of the cell up to `number` were handed out, never fewer. On disk when it returns."""
         if not 0 <= number <= seed_record.MAX_NUMBER:
             raise ValueError(f"there is no account number {number}")
         with self._locked():
             record = self.read()
-            if record.highest_account < number:
-                self._write(replace(record, highest_account=number))
+            if (raised := record.raised(number, cell)) != record:
+                self._write(raised)
 
     def skip(self, number: int) -> None:
         """Remember that `number` more addresses of every account are left out. On disk when it returns."""

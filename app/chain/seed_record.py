@@ -4,12 +4,14 @@ import hashlib
 import json
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from app.cells import Cell, CellMap
 
 MAX_BYTES = 16_384
 MAX_PASSPHRASE_CHARS = 1_024
@@ -66,8 +68,8 @@ class SeedRecord:
     """What the seed file holds.
 
     The cipher also authenticates the network, the birth height (None: unknown) and the cost. Without the
-    passphrase these may change: the highest account number that was handed out (-1: none), whether the words
-    were shown, and how many addresses of every account were left out after restores.
+    passphrase these may change: the highest account number that was handed out (-1: none), with several cells that
+    of each, whether the words were shown, and how many addresses of every account were left out after restores.
     """
 
     network: str
@@ -79,6 +81,22 @@ class SeedRecord:
     highest_account: int = NO_ACCOUNT
     shown: bool = False
     skipped: int = 0
+    highest_of_cells: tuple[int, ...] = ()
+
+    def highest_of(self, cell: Cell) -> int:
+        """Return up to which number accounts of the cell may have been handed out; -1: none."""
+        known = len(self.highest_of_cells) == cell.cells
+        return self.highest_of_cells[cell.number] if known else self.highest_account
+
+    def raised(self, number: int, cell: Cell) -> "SeedRecord":
+        """Return the record that knows of accounts of the cell up to `number`; without cells, of any of them."""
+        highest = max(self.highest_account, number)
+        if cell.cells == 1:
+            of_cells = [max(known, number) for known in self.highest_of_cells]
+        else:
+            of_cells = [self.highest_of(other) for other in CellMap(cell.cells)]
+            of_cells[cell.number] = max(of_cells[cell.number], number)
+        return replace(self, highest_account=highest, highest_of_cells=tuple(of_cells))
 
     def words(self, passphrase: str) -> str:
         """Decrypt the mnemonic, or raise `Unopened`."""
@@ -91,7 +109,7 @@ class SeedRecord:
 
     def to_json(self) -> bytes:
         """Write the record as JSON. A checksum tells damage from a wrong passphrase."""
-        body = {
+        body: dict[str, Any] = {
             "version": _VERSION,
             "network": self.network,
             "birth_height": self.birth_height,
@@ -101,6 +119,8 @@ class SeedRecord:
             "shown": self.shown,
             "skipped": self.skipped,
         }
+        if self.highest_of_cells:
+            body["highest_of_cells"] = list(self.highest_of_cells)
         return json.dumps(body | {"checksum": _checksum(body)}, indent=2).encode() + b"\n"
 
 
@@ -143,6 +163,7 @@ def _record(body: dict[str, Any]) -> SeedRecord:
         highest_account=_number(body["highest_account"], lowest=NO_ACCOUNT),
         shown=body["shown"] is True,
         skipped=_number(body.get("skipped", 0)),
+        highest_of_cells=tuple(_number(number, NO_ACCOUNT) for number in body.get("highest_of_cells", ())),
     )
 
 

@@ -7,14 +7,20 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
 
+from app.cells import Cell
 from app.domain import installation
 from app.domain.installation import InstallationState
 from app.runtime import folders
 
 SENT_FILE: Final = "sent.json"
-"""The marker's file in KENNEL_HOME."""
+"""The marker's file in KENNEL_HOME, where there is one cell."""
 _OLDER: Final = "it knows transactions up to {0}, but {1} was sent; run `kennel restored`"
 _OF_ANOTHER_HISTORY: Final = "it is of another history than sent.json; run `kennel restored`"
+
+
+def sent_file(cell: Cell) -> str:
+    """Return the name of a cell's file in KENNEL_HOME: each cell signs and sends for itself."""
+    return SENT_FILE if cell.cells == 1 else f"sent-{cell.number:03}.json"
 
 
 class DatabaseBehind(Exception):

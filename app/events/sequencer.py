@@ -7,8 +7,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db import Row
 from app.domain import outbox, webhooks
-from app.domain.webhooks import Callback
+from app.domain.webhooks import Callback, copies
 from app.events.sink_runner import Sink
 from app.runtime.lease import Lease
 
@@ -21,10 +22,23 @@ MANY_EVENTS_PAUSE_SECONDS: Final = 0.1
 """After a batch of MANY_EVENTS: larger batches have more events of each account, and cost a third less."""
 
 
-async def prepare(engine: AsyncEngine, callbacks: Sequence[Callback], sinks: Sequence[Sink]) -> None:
-    """Write the endpoints and sinks of the configuration into the database, before the loops begin."""
+async def prepare(
+    engine: AsyncEngine,
+    callbacks: Sequence[Callback],
+    sinks: Sequence[Sink],
+    first_cell: AsyncEngine | None = None,
+) -> None:
+    """Write the endpoints and sinks of the configuration into the database, before the loops begin.
+
+    In a cell that is not the first, which was prepared before, the endpoints get the ids that they have there.
+    """
+    rows: Sequence[Row] = ()
+    if first_cell is not None:
+        async with first_cell.connect() as db:
+            rows = await copies.named(db, [callback.name for callback in callbacks])
     async with engine.begin() as db:
         start = await outbox.start(db)
+        await copies.make_missing(db, rows, start)
         await webhooks.reconcile(db, callbacks, start)
         for sink in sorted(sinks, key=lambda sink: sink.name):
             await outbox.create_cursor(db, sink.name, start)

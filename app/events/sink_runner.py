@@ -138,7 +138,7 @@ class SinkRunner:
         task = asyncio.create_task(sending)
         try:
             while not (await asyncio.wait({task}, timeout=RENEW_SECONDS))[0]:
-                if not await self._lease.held():
+                if not await self._lease.still_held():
                     raise UndeliveredEvents("another process has taken over")
             await task
         finally:

@@ -28,6 +28,8 @@ So another takes over within 4.5 s of the end of a process that could release no
 """
 ASKED_SECONDS: Final = 10.0
 """Longer than any loop sleeps."""
+PRESENT: Final = "process."
+"""With it begin the names of rows that say which processes live, where there are several cells (`runtime.sharing`)."""
 MOST: Final = 1_000
 """Leases that are read at once."""
 RELEASE_SECONDS: Final = 2
@@ -52,32 +54,71 @@ async def release(db: Db, name: str, holder: str) -> None:
     await db.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))
 
 
+def anyone(_: str) -> bool:
+    """Let any process take any lease that is free, as where there is one cell."""
+    return True
+
+
 class Lease:
-    """A lease has one `holder` at a time. A holder that has the same name after a restart has it at once."""
+    """A lease has one `holder` at a time. A holder that has the same name after a restart has it at once.
+
+    It is asked for while `may_take` says so. Where another process is to have it, it is given back as a step begins.
+    """
 
     def __init__(
-        self, engine: AsyncEngine, name: str, holder: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: AsyncEngine,
+        name: str,
+        holder: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        may_take: Callable[[str], bool] = anyone,
     ) -> None:
         self._engine = engine
         self._name = name
         self._holder = holder
         self._clock = clock
+        self._may_take = may_take
         self._held = False
+        self._leaves = False
+        self._left_at = -math.inf
         self._renew_at = clock()
         self.asked_at = -math.inf
 
     async def held(self) -> bool:
-        """Return whether it is ours now."""
+        """Return whether it is ours now; a step begins with it."""
+        if self._leaves:
+            await self.release()
+            self._leaves, self._left_at = False, self._clock()
+        return await self.still_held()
+
+    async def still_held(self) -> bool:
+        """Return whether it is ours now, in the middle of a step that goes on with it."""
         now = self.asked_at = self._clock()
-        if now >= self._renew_at:
+        if now >= self._renew_at and (self._held or self._may_take(self._name)):
             async with self._engine.begin() as db:
                 self._held = await acquire(db, self._name, self._holder, timedelta(seconds=SECONDS))
             self._renew_at = now + RENEW_SECONDS
         return self._held
 
-    def note(self, *, held: bool) -> None:
-        """Hear whether it is ours, from whoever has asked for it just now."""
-        self._held, self._renew_at = held, self._clock() + 2 * RENEW_SECONDS
+    @property
+    def stays(self) -> bool:
+        """Whether it is ours, and is to stay so."""
+        return self._held and not self._leaves
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to be renewed, or asked for."""
+        return self.stays or (not self._held and self._may_take(self._name))
+
+    def leave(self) -> None:
+        """Give it back when the next step begins, so that another process can have it."""
+        self._leaves = self._held
+
+    def note(self, asked_at: float, *, held: bool) -> None:
+        """Hear whether it is ours, from whoever has asked for it; not where it was given back meanwhile."""
+        if self._left_at < asked_at:
+            self._held, self._renew_at = held, self._clock() + 2 * RENEW_SECONDS
 
     async def release(self) -> None:
         """Give it back at once; without a database it runs out by itself."""
@@ -90,7 +131,7 @@ class Lease:
 
 async def of_work(db: Db, expected: Collection[str]) -> Mapping[str, LoopHealth]:
     """Return how each loop with a lease goes, in whatever process; one that is `expected` may have stopped."""
-    held = leases.c.expires >= sa.func.clock_timestamp()
+    held = sa.and_(leases.c.expires >= sa.func.clock_timestamp(), ~leases.c.name.startswith(PRESENT))
     rows = await db.execute(sa.select(leases.c.name, leases.c.trouble).where(held).limit(MOST))
     going_on = {row.name: LoopHealth("trouble" if row.trouble else "running", row.trouble) for row in rows}
     return {name: LoopHealth("stopped", "no process does this now") for name in expected} | going_on
@@ -110,38 +151,62 @@ class Leases:
         holder: str,
         health: ProcessHealth,
         *,
+        prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._single = reads(engine)
         self._holder = holder
         self._health = health
+        self._prefix = prefix
         self._clock = clock
         self._leases: dict[str, Lease] = {}
         self._wakes: dict[str, Callable[[], object]] = {}
         self._held: set[str] = set()
+        self.may_take: Callable[[str], bool] = anyone
 
     def lease(self, name: str, taken: Callable[[], object]) -> Lease:
         """Return the lease `name`, of which a process has one; `taken` is called when it has become ours."""
         self._wakes[name] = taken
-        self._leases[name] = Lease(self._engine, name, self._holder, clock=self._clock)
+        self._leases[name] = Lease(
+            self._engine, name, self._holder, clock=self._clock, may_take=self._allowed
+        )
         return self._leases[name]
+
+    def _allowed(self, name: str) -> bool:
+        """Ask as it is now: `may_take` is set after leases were made."""
+        return self.may_take(name)
 
     async def once(self, name: str) -> bool:
         """Ask for a lease for a moment: it runs out by itself, unless this process goes on with it."""
         return await Lease(self._engine, name, self._holder).held()
 
     def holds(self, name: str) -> bool:
-        """Whether the lease was ours when it was last asked for."""
-        return name in self._held
+        """Whether the lease is ours and is to stay so, and its loop goes on."""
+        return name in self._leases and self._leases[name].stays and self._goes_on(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether a loop of this process has the lease or waits for it."""
+        return name in self._leases
+
+    def leave(self, name: str) -> None:
+        """Let another process have the lease, as soon as our loop begins its next step."""
+        self._leases[name].leave()
+        self._wakes[name]()
+
+    def asked(self) -> list[str]:
+        """Return the names of the leases whose loops go on."""
+        return sorted(filter(self._goes_on, self._leases))
+
+    def _goes_on(self, name: str) -> bool:
+        return self._leases[name].asked_at >= self._clock() - ASKED_SECONDS
 
     async def step(self) -> bool:
         """Renew and ask; a lease of another that has not run out is only read."""
-        since = self._clock() - ASKED_SECONDS
-        names = sorted(name for name, lease in self._leases.items() if lease.asked_at >= since)
+        names, asked_at = [name for name in self.asked() if self._leases[name].wanted], self._clock()
         held = await self._renew(names) if names else set()
         for name in names:
-            self._leases[name].note(held=name in held)
+            self._leases[name].note(asked_at, held=name in held)
         for name in sorted(held - self._held):
             self._wakes[name]()
         self._held = held
@@ -158,16 +223,17 @@ class Leases:
             if not self._held.issuperset(names):
                 of_others.update(await db.scalars(_OF_OTHERS, {"names": names, "holder": self._holder}))
             free = [name for name in names if name not in of_others]
-            troubles = [states[name].reason if name in states else "" for name in free]
+            loops = [f"{self._prefix}{name}" for name in free]
+            troubles = [states[loop].reason if loop in states else "" for loop in loops]
             asked = {"names": free, "troubles": troubles, "holder": self._holder, "seconds": SECONDS}
-            return set(await db.scalars(_RENEW, asked)) if free else set()
+            return set(await db.scalars(RENEW, asked)) if free else set()
 
 
 _OF_OTHERS: Final = sa.text(
     """SELECT name FROM leases
     WHERE name = ANY(CAST(:names AS text[])) AND holder <> :holder AND expires >= statement_timestamp()"""
 )
-_RENEW: Final = sa.text(
+RENEW: Final = sa.text(
     """INSERT INTO leases (name, holder, expires, trouble)
     SELECT name, :holder, statement_timestamp() + make_interval(secs => :seconds), trouble
     FROM unnest(CAST(:names AS text[]), CAST(:troubles AS text[])) AS wanted (name, trouble)

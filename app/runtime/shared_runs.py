@@ -25,7 +25,7 @@ class SharedRun(Generic[Result]):
         """
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._running, run))
-            self._next.add_done_callback(_retrieve_error)
+            self._next.add_done_callback(retrieve_error)
         return await asyncio.shield(self._next)
 
     async def _after(
@@ -44,7 +44,7 @@ class SharedRun(Generic[Result]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _retrieve_error(run: asyncio.Task[Result]) -> None:
+def retrieve_error(run: asyncio.Task[Result]) -> None:
     """Mark an error as seen, although all callers may be gone."""
     if not run.cancelled():
         run.exception()

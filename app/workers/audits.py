@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -28,9 +28,9 @@ REST: Final = 9.0
 """After each slice it rests so many times as long as the slice took: a tenth of the time is the audit's."""
 
 
-async def rest(seconds: float) -> None:
-    """Leave database and processor to the others after a slice that took so long."""
-    await asyncio.sleep(REST * seconds)
+async def rest(seconds: float, cells: int = 1) -> None:
+    """Leave database and processor to the others after a slice that took so long; so many cells share the audit's part."""
+    await asyncio.sleep(((REST + 1) * cells - 1) * seconds)
 
 
 class Audits:
@@ -43,12 +43,14 @@ class Audits:
         lease: Lease,
         every: timedelta,
         *,
+        rest: Callable[[float], Awaitable[None]] = rest,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._fetch_coins = fetch_coins
         self._lease = lease
         self._every = every
+        self._rest = rest
         self._clock = clock
         self._look_at = clock()
         self._running: asyncio.Task[AuditReport] | None = None
@@ -59,7 +61,7 @@ class Audits:
             await self._stop()
             return False
         if self._running is None and await self._due():
-            self._running = asyncio.create_task(audit.run(self._engine, self._fetch_coins, rest=rest))
+            self._running = asyncio.create_task(audit.run(self._engine, self._fetch_coins, rest=self._rest))
         if self._running is not None and self._running.done():
             ended, self._running = self._running, None
             await self._note(ended.result())

@@ -120,19 +120,26 @@ class Sealing:
 
 
 def tidying(
-    engine: AsyncEngine, age: timedelta, sinks: Sequence[str], rate_age: timedelta = timedelta(days=400)
+    engine: AsyncEngine,
+    age: timedelta,
+    sinks: Sequence[str],
+    rate_age: timedelta = timedelta(days=400),
+    *,
+    of_all_cells: bool = True,
 ) -> Step:
-    """Return a step that deletes old idempotency keys, rows of deleted endpoints, grants of keys that are over, and old events and rates.
+    """Return a step that deletes old idempotency keys, rows of deleted endpoints, and old events.
 
-    An event is old after `age`, once each of the `sinks` was told; an `age` of zero keeps all.
+    An event is old after `age`, once each of the `sinks` was told; an `age` of zero keeps all. `of_all_cells`: and what
+    all cells share, which are grants of keys that are over, and old rates.
     """
 
     async def step() -> bool:
         async with engine.begin() as db:
             moved = await idempotency.delete_expired(db) > 0
             moved = await webhooks.sweep(db) or moved
-            moved = await rates.delete_old(db, rate_age) or moved
-            moved = await access.delete_over(db) or moved
+            if of_all_cells:
+                moved = await rates.delete_old(db, rate_age) or moved
+                moved = await access.delete_over(db) or moved
         if not age:
             return moved
         async with engine.begin() as db:

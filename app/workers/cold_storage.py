@@ -19,12 +19,12 @@ SECONDS: Final = 30.0
 """A block comes once a minute."""
 
 
-def terms_of(settings: Settings) -> ColdTerms | None:
-    """Return what the settings say; None where there is no ceiling."""
+def terms_of(settings: Settings, cells: int = 1) -> ColdTerms | None:
+    """Return what the settings say for a cell, an equal part of the ceiling; None where there is no ceiling."""
     if settings.cold_address is None:
         return None
     target = Target.of(dogecoin.network_by_name(settings.network), settings.cold_address)
-    return ColdTerms(Koinu(settings.hot_ceiling), target, settings.platform_account)
+    return ColdTerms(Koinu(settings.hot_ceiling // cells), target, settings.platform_account)
 
 
 class ColdStorage:

@@ -1,18 +1,18 @@
 """The loops of each role: `follow` follows the chain, `send` signs and sends, `relay` tells events."""
 
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Self
 
-import asyncpg
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chain import mempool, restore_check, seed_claim
+from app.cells import Cell
+from app.chain import key_pool, mempool, restore_check
 from app.chain.abandoned_payments import AbandonedPayments
 from app.chain.block_reader import UnreadableBlock
 from app.chain.follower import Follower, WrongChain
@@ -22,9 +22,9 @@ from app.chain.node import Node
 from app.chain.reorgs import ReorgTooDeep
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_claim import OtherSeed
-from app.chain.seed_file import PassphraseMissing, SeedFile, SeedFileMissing, SeedRefused
+from app.chain.seed_file import ALL, PassphraseMissing, SeedFileMissing, SeedRefused
 from app.chain.sender import Sender
-from app.chain.sent_marker import SENT_FILE, DatabaseBehind, NotRemembered, SentMarker
+from app.chain.sent_marker import DatabaseBehind, NotRemembered, SentMarker, sent_file
 from app.chain.signer import Signer
 from app.chain.wallet_transactions import WalletTransactions
 from app.config import own_addresses
@@ -40,15 +40,15 @@ from app.events.http_post import Poster
 from app.events.sequencer import Sequencer
 from app.events.sequencer import prepare as prepare_sequencer
 from app.events.sink_runner import Sink, SinkRunner
-from app.runtime.lease import RENEW_SECONDS, Lease, Leases
+from app.runtime.lease import Lease, Leases
 from app.runtime.loop import Errors, Loop, WakeUp
-from app.runtime.notices import QUIET_SECONDS, Connect, Notices
-from app.workers import audits, clocks, cold_storage, due, questions, rate_rounds, sinks
+from app.runtime.notices import QUIET_SECONDS, Connect, Notices, NotifyConnection
+from app.workers import audits, clocks, cold_storage, questions, rate_rounds, sinks
 from app.workers.clocks import InvoiceExpiry, Payouts, Sealing, Step
 from app.workers.cold_storage import ColdStorage
+from app.workers.once import Once
 
 DATABASE_TROUBLE: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
-NOTICE_TROUBLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 CHAIN_TROUBLE: Final = (*DATABASE_TROUBLE, NodeTrouble, NodeError)
 NO_SEED: Final = (PassphraseMissing, SeedFileMissing, OtherSeed)
 """With one of these a process signs nothing, and does everything else."""
@@ -66,26 +66,30 @@ TIDY_SECONDS: Final = 60.0
 SEAL_SECONDS: Final = 5.0
 _NOTICES: Final[Mapping[Command[Any, Any], str]] = {dogeconnect.SUBMIT: "submitted"}
 """The notice of each command that writes no events."""
-RESOLVERS: Final = 32
-"""Threads that look host names up: those of dead hosts take long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the roles share: the database, the node, this process's leases, and what wakes the loops."""
+    """What the roles share in a cell: its database, the node, this process's leases, and what wakes the loops.
+
+    Where there is one cell, it is all of the installation. `once` has what the cells of a process share.
+    """
 
     settings: Settings
     engine: AsyncEngine
     node: Node
     leases: Leases
     notices: Notices
+    once: Once
+    cell: Cell = ALL
 
     @classmethod
     def of(
         cls, settings: Settings, engine: AsyncEngine, node: Node, leases: Leases, connect: Connect | None
     ) -> Self:
-        """Share these; `connect` opens the connection of the notices."""
-        return cls(settings, engine, node, leases, Notices(connect, leases.holds))
+        """Share these in an installation with one cell; `connect` opens the connection of the notices."""
+        notices = Notices(NotifyConnection(connect), leases.holds)
+        return cls(settings, engine, node, leases, notices, Once(settings, node))
 
     def performed(self, command: Command[Any, Any]) -> None:
         """Wake the loops that have work after requests of the command were committed."""
@@ -109,28 +113,18 @@ def done_elsewhere(roles: Collection[str]) -> frozenset[str]:
     return frozenset(loop for role, loop in MAIN_LOOPS.items() if role not in roles)
 
 
-def of_every_process(shared: Shared) -> list[Loop]:
-    """Return the loops of every process: its notices, its leases, and who looks for work that is due."""
-    notices, leases = shared.notices, shared.leases
-    look = due.Due(shared.engine, due.work_of(shared.settings.roles), notices.wake_loop)
-    return [
-        Loop("notices", notices.step, notices.telling, notices.seconds, NOTICE_TROUBLE),
-        Loop("leases", leases.step, WakeUp(), RENEW_SECONDS, DATABASE_TROUBLE),
-        *([_clock("due", look.step, due.SECONDS)] if look.loops else []),
-    ]
-
-
 async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     """Return the follower, and the watch over the mempool with a connection to the node of its own."""
     settings = shared.settings
     rules = Rules(
         dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
     )
-    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), shared.telling("followed"))
+    followed, told = shared.telling("followed"), shared.telling("committed")
+    fetch = shared.once.block_fetch(stack)
+    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), followed, fetch)
     stack.push_async_callback(follower.close)
-    node = await stack.enter_async_context(shared.node.with_slots(mempool.SLOTS))
-    told = shared.telling("committed")
-    watch = Mempool(shared.engine, node, rules, shared.lease("mempool"), told)
+    reader = await shared.once.mempool_reader(stack)
+    watch = Mempool(shared.engine, reader, rules, shared.lease("mempool"), told)
     stack.push_async_callback(watch.close)
     every = settings.poll_seconds
     errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
@@ -148,7 +142,7 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     abandoned = AbandonedPayments(engine, shared.node, requested)
     expire_invoices = clocks.in_batches(engine, InvoiceExpiry().expire, committed)
     expire_holds = clocks.in_batches(engine, holds.expire, committed)
-    stored = ColdStorage(engine, cold_storage.terms_of(settings), requested)
+    stored = ColdStorage(engine, cold_storage.terms_of(settings, shared.cell.cells), requested)
     submitted = WalletTransactions(engine, shared.node, shared.telling("answered"))
     timed = [
         _woken(shared, "dogeconnect", submitted.step, CHAIN_TROUBLE),
@@ -163,7 +157,7 @@ async def send(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     try:
         signing = await _signing(stack, shared, network)
     except NO_SEED as refusal:
-        if (settings.home / SENT_FILE).exists():  # otherwise this process has never sent, and knows nothing
+        if _marker_path(shared).exists():  # otherwise this process has never sent, and knows nothing
             await _compare(shared)
         signing = [Loop("send", partial(_stopped_by, refusal), WakeUp(), QUIET_SECONDS, (), NO_SEED)]
     return [*signing, *timed]
@@ -187,22 +181,15 @@ async def _stopped_by(refusal: SeedRefused) -> bool:
 
 async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> list[Loop]:
     """Open the seed, or make it at the first start; return the key pool and the sender, which need it."""
-    settings = shared.settings
-    if settings.seed_passphrase is None and network != dogecoin.REGTEST:
-        raise PassphraseMissing(
-            "KENNEL_SEED_PASSPHRASE is not set: nothing is signed, and no keys for new accounts are made, "
-            "until Kennel is started with it"
-        )
-    seed_file = SeedFile(settings.home / "seed.json", network)
-    passphrase = settings.seed_passphrase or ""
-    keyring = await seed_claim.open_or_create(
-        shared.engine, seed_file, passphrase, partial(_birth_height, shared.node)
-    )
+    cell, seed_file = shared.cell, shared.once.seed_file
+    keyring = await shared.once.keyring(shared.engine)
     await _compare(shared)
-    pool = KeyPool(shared.engine, network, (seed_file, keyring), shared.lease("keys"))
+    ready = max(2 * key_pool.CHUNK, key_pool.READY // cell.cells)
+    lease = shared.lease("keys")
+    pool = KeyPool(shared.engine, network, (seed_file, keyring), lease, ready, cell)
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
-    signer = Signer(network, keyring, SentMarker(settings.home / SENT_FILE))
+    signer = Signer(network, keyring, SentMarker(_marker_path(shared)))
     sender = Sender(shared.engine, shared.node, signer, shared.lease("send"), shared.telling("sent"))
     stack.push_async_callback(sender.close)
     return [
@@ -211,11 +198,15 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
     ]
 
 
+def _marker_path(shared: Shared) -> Path:
+    return shared.settings.home / sent_file(shared.cell)
+
+
 async def _compare(shared: Shared) -> None:
     """Note whether the database is behind before an address is given out. The sender reports it later."""
     if await shared.leases.once("send"):
         with suppress(DatabaseBehind, NotRemembered):
-            await restore_check.compare(shared.engine, SentMarker(shared.settings.home / SENT_FILE))
+            await restore_check.compare(shared.engine, SentMarker(_marker_path(shared)))
 
 
 async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
@@ -233,16 +224,20 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         )
         for name, callback in settings.callbacks.items()
     ]
-    all_sinks = sinks.of(settings)
-    await prepare_sequencer(shared.engine, callbacks, all_sinks)
-    rate_steps = await rate_rounds.steps(stack, settings, shared.engine, shared.lease("rates"))
+    all_sinks = sinks.of(settings, shared.cell)
+    first_cell = shared.once.first_cell if shared.cell.number else None
+    await prepare_sequencer(shared.engine, callbacks, all_sinks, first_cell)
+    rate_steps = await _rates(stack, shared)
     hooks = shared.wake_up("webhooks")
-    sequencer = Sequencer(shared.engine, shared.lease("sequencer"), shared.telling("numbered"))
+    sequencer = Sequencer(
+        shared.engine, shared.lease("sequencer"), shared.telling("numbered"), stride=shared.cell.cells
+    )
     stack.push_async_callback(sequencer.close)
     audit_steps = await _auditing(stack, shared)
     age = timedelta(days=settings.event_retention_days)
     rate_age = timedelta(days=settings.rate_retention_days)
-    tidy = clocks.tidying(shared.engine, age, [sink.name for sink in all_sinks], rate_age)
+    names = [sink.name for sink in all_sinks]
+    tidy = clocks.tidying(shared.engine, age, names, rate_age, of_all_cells=shared.cell.number == 0)
     return [
         Loop("sequencer", sequencer.step, shared.wake_up("sequencer"), QUIET_SECONDS, DATABASE_TROUBLE),
         Loop("webhooks", _webhooks(stack, shared, hooks), hooks, IDLE_SECONDS, DATABASE_TROUBLE),
@@ -254,6 +249,13 @@ async def relay(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     ]
 
 
+async def _rates(stack: AsyncExitStack, shared: Shared) -> list[Step]:
+    """Return the step that asks for rates, which all cells share: the first one asks."""
+    if shared.cell.number:
+        return []
+    return await rate_rounds.steps(stack, shared.settings, shared.engine, shared.lease("rates"))
+
+
 def _sink(stack: AsyncExitStack, shared: Shared, sink: Sink) -> Loop:
     wake_up = shared.notices.wake_up("sinks")
     runner = SinkRunner(shared.engine, sink, shared.leases.lease(sink.name, wake_up.wake))
@@ -262,13 +264,12 @@ def _sink(stack: AsyncExitStack, shared: Shared, sink: Sink) -> Loop:
 
 
 def _webhooks(stack: AsyncExitStack, shared: Shared, wake_up: WakeUp) -> Step:
-    threads = stack.enter_context(ThreadPoolExecutor(RESOLVERS, "resolver"))
+    threads = shared.once.resolvers(stack)
     guard = Guard(shared.settings.webhook_allow_private, own_addresses.of(shared.settings))
     poster = Poster(address_filter.resolver(threads), guard=guard)
     stack.callback(poster.close)
-    hooks = webhooks.Webhooks(
-        shared.engine, poster, webhooks.WebhookTerms(shared.settings.webhook_retries), wake_up
-    )
+    terms = webhooks.WebhookTerms(shared.settings.webhook_retries, stride=shared.cell.cells)
+    hooks = webhooks.Webhooks(shared.engine, poster, terms, wake_up)
     stack.push_async_callback(hooks.close)
     return hooks.step
 
@@ -283,16 +284,10 @@ async def _auditing(stack: AsyncExitStack, shared: Shared) -> list[Step]:
     """Return the step of the audits, with a connection to the node of its own; none where there are to be no audits."""
     if not shared.settings.audit_every:
         return []
-    node = await stack.enter_async_context(shared.node.with_slots(audits.SLOTS))
-    lease = shared.lease("audit")
-    running = audits.Audits(shared.engine, questions.coins_of(node), lease, shared.settings.audit_every)
+    node = await shared.once.audits_node(stack)
+    lease, rest = shared.lease("audit"), partial(audits.rest, cells=shared.cell.cells)
+    running = audits.Audits(
+        shared.engine, questions.coins_of(node), lease, shared.settings.audit_every, rest=rest
+    )
     stack.push_async_callback(running.close)
     return [running.step]
-
-
-async def _birth_height(node: Node) -> int | None:
-    """Return the tip's height; None if the node does not answer: recoveries then begin at the first block."""
-    try:
-        return (await node.chain_state()).height
-    except (NodeTrouble, NodeError):
-        return None

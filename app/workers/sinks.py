@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from app.cells import Cell
 from app.config.settings import Settings
 from app.config.values import SettingsError
 from app.events import eventbridge_sink, file_sink, mqtt_topics
@@ -12,18 +13,24 @@ from app.events.tls import BadCertificate, Certificates
 MEGABYTE: Final = 1_000_000
 
 
-def of(settings: Settings) -> list[Sink]:
-    """Return the sinks, each named as its section. Raises SettingsError for one that can never work."""
-    return [*_mqtt(settings), *_files(settings), *_buses(settings)]
+def of(settings: Settings, cell: Cell) -> list[Sink]:
+    """Return the sinks of a cell, each named as its section. Raises SettingsError for one that can never work.
+
+    Each cell has a file and a name at the broker of its own: another process may write for the next cell.
+    """
+    return [*_mqtt(settings, cell), *_files(settings, cell), *_buses(settings)]
 
 
-def _mqtt(settings: Settings) -> list[Sink]:
+def _mqtt(settings: Settings, cell: Cell) -> list[Sink]:
     if settings.mqtt_url is None:
         return []
     from app.events import mqtt_sink  # loads paho
 
     certificates = Certificates(settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
-    broker = mqtt_sink.parse(settings.mqtt_url, settings.mqtt_client_id, settings.mqtt_protocol, certificates)
+    client = settings.mqtt_client_id
+    if client is not None and cell.cells > 1:
+        client = f"{client}-{cell.number:03}"
+    broker = mqtt_sink.parse(settings.mqtt_url, client, settings.mqtt_protocol, certificates)
     try:
         broker.context()
     except BadCertificate as error:
@@ -40,16 +47,22 @@ def _queues(settings: Settings) -> list[mqtt_topics.Queue]:
     ]
 
 
-def _files(settings: Settings) -> list[Sink]:
+def _files(settings: Settings, cell: Cell) -> list[Sink]:
     return [
         file_sink.sink(
             f"loggers.{name}",
-            file_sink.File(Path(logger.path), logger.megabytes * MEGABYTE, logger.files),
+            file_sink.File(_path(logger.path, cell), logger.megabytes * MEGABYTE, logger.files),
             logger.types,
             logger.foreign_id,
         )
         for name, logger in settings.loggers.items()
     ]
+
+
+def _path(path: str, cell: Cell) -> Path:
+    """Return the file of a cell: `events.json` is `events-003.json` in an installation with several."""
+    whole = Path(path)
+    return whole if cell.cells == 1 else whole.with_stem(f"{whole.stem}-{cell.number:03}")
 
 
 def _buses(settings: Settings) -> list[Sink]:

@@ -1,21 +1,24 @@
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.cells import Cell, CellMap
 from app.chain import key_pool
 from app.chain.key_pool import CHUNK, KeyPool
 from app.chain.keys import MAX_BATCH, Keyring
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
+from app.db.engine import open_engine
 from app.db.tables import ready_keys
 from app.domain import dogecoin
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
-from tests import scenario
+from tests import conftest, scenario
 
 READY = 2 * CHUNK + 100
 """Small enough to be filled in three chunks."""
@@ -138,6 +141,41 @@ async def test_numbers_that_the_seed_file_knows_are_never_given_out_again(
 
     assert await numbers(engine) == list(range(100, 120))
     assert seed[0].read().highest_account == 119
+
+
+async def test_each_cell_has_numbers_of_its_own_from_one_seed_without_gaps(
+    server: str, seed: tuple[SeedFile, Keyring]
+) -> None:
+    async with AsyncExitStack() as stack:
+        engines = []
+        for _ in range(3):
+            engines.append(open_engine(await stack.enter_async_context(conftest.cloned(server))))
+            stack.push_async_callback(engines[-1].dispose)
+        for engine, cell in zip(engines, CellMap(3), strict=True):
+            await fill(KeyPool(engine, REGTEST, seed, Lease(engine, "keys", "one"), 20, cell))
+        await take(engines[1], 15)
+        await fill(KeyPool(engines[1], REGTEST, seed, Lease(engines[1], "keys", "one"), 20, Cell(1, 3)))
+
+        assert await numbers(engines[0]) == list(range(0, 60, 3))
+        assert await numbers(engines[1]) == list(range(46, 106, 3))
+        assert await numbers(engines[2]) == list(range(2, 62, 3))
+    record = seed[0].read()
+    assert (record.highest_account, record.highest_of_cells) == (103, (57, 103, 59))
+
+
+async def test_an_older_database_of_a_cell_gives_no_number_out_again(
+    engine: AsyncEngine, seed: tuple[SeedFile, Keyring]
+) -> None:
+    """The seed file knows what this cell had, and what nobody knows the cell of."""
+    seed[0].raise_highest(100, Cell(1, 3))
+    await fill(KeyPool(engine, REGTEST, seed, Lease(engine, "keys", "one"), 2, Cell(1, 3)))
+    assert await numbers(engine) == [103, 106]
+
+    await take(engine, 2)
+    seed[0].raise_highest(500)
+    await fill(KeyPool(engine, REGTEST, seed, Lease(engine, "keys", "one"), 2, Cell(1, 3)))
+
+    assert await numbers(engine) == [502, 505]
 
 
 async def test_one_fills_and_the_other_stands_by(engine: AsyncEngine, pool: Pool) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
 from app.chain import mempool, rpc, wire, zmq_announcements
+from app.chain.mempool import Reader
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
 from app.db.tables import addresses, chain_state, sighted_inputs, sightings
@@ -220,13 +221,13 @@ async def test_what_is_read_just_before_its_block_is_connected_is_told_only_as_a
     mempool = await harness.node.mempool()
     await harness.mine()
     harness.watch = harness.make_mempool()
-    harness.watch._node = Past(harness.url, mempool)
+    harness.watch._reader = Reader(Past(harness.url, mempool))
 
     await harness.watch.step()
 
     assert await sighting_events(harness) == []
     assert await rows(harness, sightings) == 0
-    await harness.watch._node.close()
+    await harness.watch._reader.node.close()
 
 
 class Past(Node):
@@ -496,11 +497,12 @@ async def test_a_node_that_was_away_must_be_back_for_a_while_before_anything_is_
     harness.watch = harness.make_mempool(steady_seconds=HOUR)
     await harness.look()
     harness.watch._answers_since = 0.0
-    node, harness.watch._node = harness.watch._node, Node("http://127.0.0.1:1", timeout_seconds=1)
+    reader = harness.watch._reader
+    harness.watch._reader = Reader(Node("http://127.0.0.1:1", timeout_seconds=1))
     with pytest.raises(NodeTrouble):
         await harness.watch.step()
-    await harness.watch._node.close()
-    harness.watch._node = node
+    await harness.watch._reader.node.close()
+    harness.watch._reader = reader
 
     await harness.expire_mempool()
     await harness.look()
@@ -597,7 +599,7 @@ async def test_strangers_are_read_once_in_small_batches_and_leave_nothing_behind
 ) -> None:
     address = await invoice_address(harness)
     node = Crowd(harness.url, 20_000)
-    harness.watch._node = node
+    harness.watch._reader = Reader(node)
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -640,7 +642,8 @@ class SlowCrowd(Crowd):
 async def test_while_20_000_strangers_are_read_blocks_are_connected_and_pay(harness: ChainHarness) -> None:
     address = await invoice_address(harness)
     await harness.call("sendtoaddress", address, 10)
-    harness.watch._node = node = SlowCrowd(harness.url, 20_000)
+    node = SlowCrowd(harness.url, 20_000)
+    harness.watch._reader = Reader(node)
     reading = asyncio.create_task(harness.look())
     await node.asked.wait()
 
@@ -659,7 +662,7 @@ async def test_while_20_000_strangers_are_read_blocks_are_connected_and_pay(harn
 
 async def test_an_address_that_was_made_while_strangers_wait_is_watched(harness: ChainHarness) -> None:
     node = Crowd(harness.url, 600)
-    harness.watch._node = node
+    harness.watch._reader = Reader(node)
     await harness.look()
 
     await harness.call("sendtoaddress", await invoice_address(harness), 10)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bip_utils import Bip39Languages, Bip39MnemonicValidator
 
+from app.cells import Cell, CellMap
 from app.chain import seed_file, seed_record
 from app.chain.seed_file import SeedFile
 from app.domain.dogecoin import MAIN, REGTEST, TEST, Network
@@ -208,6 +209,8 @@ def alter(file: SeedFile, change: dict[str, Any]) -> None:
         {"birth_height": 1 << 31},
         {"highest_account": -2},
         {"highest_account": "5"},
+        {"highest_of_cells": 5},
+        {"highest_of_cells": [0, -2]},
     ],
 )
 def test_a_hostile_file_is_refused_before_anything_is_computed(
@@ -258,6 +261,21 @@ def test_the_highest_account_only_rises_and_needs_no_passphrase(file: SeedFile) 
 
     assert file.open(PASSPHRASE).mnemonic() == words
     assert file.read().birth_height == 5
+
+
+def test_the_highest_account_of_each_cell_is_known_and_none_where_there_is_one_cell(file: SeedFile) -> None:
+    file.create(PASSPHRASE)
+    file.raise_highest(7)
+    assert b"highest_of_cells" not in file.path.read_bytes()
+
+    file.raise_highest(11, Cell(1, 2))
+    file.raise_highest(9, Cell(1, 2))
+
+    record = file.read()
+    assert [record.highest_of(cell) for cell in CellMap(2)] == [7, 11]
+    assert record.highest_account == 11
+    file.raise_highest(20)
+    assert [file.read().highest_of(cell) for cell in CellMap(2)] == [20, 20]
 
 
 @pytest.mark.parametrize("number", [-1, 1 << 31])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.cells import Cell
 from app.config import sources
 from app.config.sections import EventBus
 from app.config.values import SettingsError
@@ -171,4 +172,4 @@ def test_without_the_extra_a_configuration_that_names_it_is_one_sentence(
     with pytest.raises(
         SettingsError, match=r"^\[eventbridge.shop\] cannot be used: .*make eventbridge installs it\.$"
     ):
-        sinks.of(read)
+        sinks.of(read, Cell())

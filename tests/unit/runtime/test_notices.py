@@ -1,31 +1,43 @@
 """What happens in one process wakes the loops of all that it concerns."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import pytest
 
 from app.db.database import Database
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
-from app.runtime.notices import CHANNEL, QUIET_SECONDS, WAKES, Notices
+from app.runtime.notices import CHANNEL, QUIET_SECONDS, WAKES, Notices, NotifyConnection
 
 TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
+Connect = Callable[[], Awaitable[Any]]
+
+
 @asynccontextmanager
-async def running(notices: Notices) -> AsyncIterator[Notices]:
-    """Run the loop of the notices within the block, once it listens."""
-    await notices.step()
-    loop = Loop("notices", notices.step, notices.telling, notices.seconds, TROUBLE)
+async def running(connect: Connect, *channels: str) -> AsyncIterator[list[Notices]]:
+    """Run the connection of a process within the block, once it listens; its notices are of one cell, or of several."""
+    connection = NotifyConnection(connect)
+    notices = [Notices(connection, channel=channel) for channel in channels or (CHANNEL,)]
+    async with stepping(connection):
+        yield notices
+
+
+@asynccontextmanager
+async def stepping(connection: NotifyConnection) -> AsyncIterator[None]:
+    await connection.step()
+    loop = Loop("notices", connection.step, connection.telling, connection.seconds, TROUBLE)
     task = asyncio.create_task(loop.run(ProcessHealth()))
     try:
-        yield notices
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await notices.close()
+        await connection.close()
 
 
 async def woken(wake_up: WakeUp, seconds: float = QUIET_SECONDS / 2) -> bool:
@@ -43,7 +55,7 @@ async def rest(*wake_ups: WakeUp) -> None:
 
 async def test_what_one_process_numbers_wakes_who_tells_it_in_another(database: str) -> None:
     connect = Database(database).session
-    async with running(Notices(connect)) as here, running(Notices(connect)) as there:
+    async with running(connect) as [here], running(connect) as [there]:
         local, webhooks, sink = here.wake_up("webhooks"), there.wake_up("webhooks"), there.wake_up("sinks")
         sequencer = there.wake_up("sequencer")
 
@@ -57,26 +69,29 @@ async def test_what_one_process_numbers_wakes_who_tells_it_in_another(database: 
 
 async def test_what_a_broken_connection_did_not_tell_is_told_by_the_next_one(database: str) -> None:
     connect = Database(database).session
-    async with running(Notices(connect)) as there:
-        here = Notices(connect)
-        await here.step()
+    async with running(connect) as [there]:
+        connection = NotifyConnection(connect)
+        here = Notices(connection)
+        await connection.step()
         webhooks = there.wake_up("webhooks")
         here.wake("numbered")
-        here._connection._transport.abort()
+        connection._connection._transport.abort()
 
         with pytest.raises(TROUBLE):
-            await here.step()
-        await here.step()
+            await connection.step()
+        await connection.step()
 
         assert await woken(webhooks)
-        await here.close()
+        await connection.close()
 
 
 async def test_what_only_this_process_does_is_not_told(database: str) -> None:
     heard: list[str] = []
     listener = await asyncpg.connect(database.replace("+asyncpg", ""))
     await listener.add_listener(CHANNEL, lambda *notice: heard.append(notice[-1]))
-    async with running(Notices(Database(database).session, {"sequencer"}.__contains__)) as notices:
+    connection = NotifyConnection(Database(database).session)
+    notices = Notices(connection, {"sequencer"}.__contains__)
+    async with stepping(connection):
         notices.wake("committed")
         notices.wake("requested")  # which concerns the sender too
         notices.wake("numbered")
@@ -88,7 +103,7 @@ async def test_what_only_this_process_does_is_not_told(database: str) -> None:
 
 async def test_after_a_lost_connection_all_loops_look_and_notices_are_heard_again(database: str) -> None:
     connect = Database(database).session
-    async with running(Notices(connect)) as here, running(Notices(connect)) as there:
+    async with running(connect) as [here], running(connect) as [there]:
         wallets = there.wake_up("wallets")
         operator = await asyncpg.connect(database.replace("+asyncpg", ""))
         await operator.fetch(
@@ -103,14 +118,27 @@ async def test_after_a_lost_connection_all_loops_look_and_notices_are_heard_agai
             here.wake("answered")
 
 
+async def test_what_happens_in_a_cell_wakes_the_loops_of_that_cell_alone(database: str) -> None:
+    connect, channels = Database(database).session, ("kennel_000", "kennel_001")
+    async with running(connect, *channels) as here, running(connect, *channels) as there:
+        woken_there = [notices.wake_up("sequencer") for notices in there]
+        await rest(*woken_there)
+
+        here[1].wake("committed")
+
+        assert await woken(woken_there[1])
+        assert not await woken(woken_there[0], 0.1)
+
+
 async def test_behind_a_pooler_all_loops_look_at_each_step() -> None:
-    notices = Notices()
+    connection = NotifyConnection()
+    notices = Notices(connection)
     loops = {loop for woken_by in WAKES.values() for loop in woken_by}
     wake_ups = {loop: notices.wake_up(loop) for loop in loops}
 
-    await notices.step()
+    await connection.step()
 
-    assert notices.seconds < QUIET_SECONDS
+    assert connection.seconds < QUIET_SECONDS
     assert [loop for loop, wake_up in wake_ups.items() if not await woken(wake_up, 0.1)] == []
 
 
