@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from app.crossings import Crossings
 from app.db import ReadDb
 from app.domain import accounts, transfers
 from app.domain.commands import Submitted
@@ -169,19 +171,26 @@ async def test_a_trade_over_cells_is_made_as_a_whole_or_not_at_all(town: Town) -
     await town.check()
 
 
-async def test_crossings_in_both_directions_and_what_stays_do_not_wait_in_a_circle(town: Town) -> None:
+async def test_two_programs_cross_in_both_directions_beside_what_stays_and_none_waits_in_a_circle(
+    town: Town,
+) -> None:
+    other = Crossings(town.cells.crossing, [scenario.INSTALLATION] * 3, lambda *_: None)
     names = [town.name(cell, number) for cell in range(3) for number in range(2)]
-    pairs = [(payer, payee) for payer in names for payee in names if payer != payee] * 4
+    pairs = [(payer, payee) for payer in names for payee in names if payer != payee]
 
-    def made(payer: str, payee: str) -> Any:
+    def made(number: int, payer: str, payee: str) -> Any:
         cells = town.cells_of(payer, payee)
         asked = order(payer, (payee, "0.01"))
         if len(cells) == 1:
             return town.commits[cells[0]].submit(transfers.MAKE, asked)
-        return town.crossings.submit(transfers.MAKE, asked, None, cells)
+        return (town.crossings, other)[number % 2].submit(transfers.MAKE, asked, None, cells)
 
-    answers = await answered(*(made(*pair) for pair in pairs))
+    for _ in range(10):
+        await answered(*(made(number, *pair) for number, pair in enumerate(pairs)))
+    await other.close()
 
-    assert len(answers) == len(pairs)
     assert {await town.has(name) for name in names} == {(EACH, 0)}
+    async with town.engines[0].connect() as db:
+        asked = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert await db.scalar(sa.text(asked)) == 0
     await town.check()
