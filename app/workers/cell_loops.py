@@ -10,16 +10,21 @@ import asyncpg
 from app.chain.node import Node
 from app.config.settings import Settings
 from app.db.database import Database
+from app.domain import dogecoin
+from app.domain.installation import Installation
 from app.metrics.process import ProcessMetrics
 from app.runtime.lease import RENEW_SECONDS, Leases
 from app.runtime.loop import Loop, WakeUp
 from app.runtime.notices import CHANNEL, Notices, NotifyConnection
 from app.runtime.sharing import STEP_SECONDS, Sharing
-from app.workers import due, parts, roles
+from app.workers import due, hand_overs, parts, roles
+from app.workers.hand_overs import HandOvers
 from app.workers.once import Once
 from app.workers.roles import DATABASE_TROUBLE, Shared
 
 ROLES: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relay}
+CROSSING_CONNECTIONS: Final = 2
+"""One is in use, where coins are handed over."""
 NOTICE_TROUBLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
@@ -62,8 +67,30 @@ class Cells:
             ]
             for role in ROLES.keys() & shared.settings.roles:
                 of_cell += await ROLES[role](stack, shared)
+            if shared.cell.number == 0:
+                of_cell += self._over_cells(stack)
             loops += [replace(loop, name=parts.named(shared.cell, loop.name)) for loop in of_cell]
         return loops
+
+    def _over_cells(self, stack: AsyncExitStack) -> list[Loop]:
+        """Return what works in several cells, with a lease in the first: the loop that hands coins over."""
+        first, settings = self.shareds[0], self.shareds[0].settings
+        if len(self.shareds) == 1 or "send" not in settings.roles:
+            return []
+        engine = self.database.crossing_engine(CROSSING_CONNECTIONS)
+        stack.push_async_callback(engine.dispose)
+        network = dogecoin.network_by_name(settings.network)
+        terms = Installation(
+            network, settings.confirmations, str, settings.platform_account, settings.quote_minutes
+        )
+
+        def handed_over(taker: int) -> None:
+            self.shareds[taker].notices.wake("requested")
+
+        installations, lease = [terms] * len(self.shareds), first.lease("coins")
+        coins = HandOvers(engine, installations, settings.max_reorg_blocks, lease, handed_over)
+        stack.push_async_callback(coins.close)
+        return [Loop("coins", coins.step, WakeUp(), hand_overs.SECONDS, DATABASE_TROUBLE)]
 
     def _notices(self) -> Loop:
         connection = self._connection
