@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from fastapi import APIRouter
@@ -13,10 +14,16 @@ from app.api import cursors, fast_route, idempotency_keys, parameters, request_b
 from app.api.access.acting import Acting
 from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Commits, Context, Queries, Reading
+from app.api.cells import merged, platform_account
+from app.api.cells.merged import Listing
+from app.api.cells.routing import InCells
+from app.api.context import Commits, Context, Queries
 from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
+from app.db import Db
 from app.domain import accounts, ledger, transfers
+from app.domain.access import Reach
 from app.domain.dogecoin import Network
+from app.domain.pages import Page, PageRequest
 
 router = APIRouter(route_class=GuardedRoute)
 busy = APIRouter(route_class=fast_route.FastRoute)
@@ -143,10 +150,19 @@ class BalanceList(responses.View):
         return cls(items=[ListedBalance.of(balance) for balance in balances])
 
 
+WithBalances = tuple[accounts.Account, Sequence[ledger.AssetBalance]]
+"""An account with what it has."""
+
+
 class ListedAccount(AccountView):
     """An account in a list."""
 
     balances: list[ListedBalance]
+
+    @classmethod
+    def listed(cls, account: WithBalances) -> Self:
+        """Show an account with its balances."""
+        return cls.of(account[0], balances=BalanceList.of(account[1]).items)
 
 
 class AccountPage(cursors.Page[ListedAccount]):
@@ -161,15 +177,20 @@ async def put_account(
     foreign_id: parameters.ForeignId,
     body: AccountBody,
     key: idempotency_keys.Key,
-    commits: Commits,
+    cells: InCells,
     caller: Asking,
     action: Acting,
 ) -> Response:
     """A field that is absent or null stays as it is. An `opening` takes the scope `ledger:issue` too."""
     if body.opening:
         caller.require("ledger:issue", "opening")
-    order = body.order(foreign_id, commits.installation.network, caller.name)
-    result = await commits.submit(transfers.PUT_ACCOUNT, order, key, action=action)
+    context = await cells.of_account(foreign_id)
+    order = body.order(foreign_id, context.network, caller.name)
+    result = await context.commits.submit(transfers.PUT_ACCOUNT, order, key, action=action)
+    if cells.all_have(foreign_id):  # it gets its opening once
+        for other in cells.contexts:
+            if other is not context:
+                await other.commits.submit(transfers.PUT_ACCOUNT, replace(order, opening={}), key)
     return responses.show(AccountView.of(result.resource), replayed=result.replayed)
 
 
@@ -189,8 +210,10 @@ async def get_account(foreign_id: parameters.ForeignId, queries: Queries) -> Res
 
 
 @busy.get("/account/{foreign_id}/balance", response_model=BalanceView, summary="An account's DOGE")
-async def get_balance(foreign_id: parameters.ForeignId, queries: Queries) -> Response:
+async def get_balance(foreign_id: parameters.ForeignId, queries: Queries, cells: InCells) -> Response:
     """What can be spent, what is coming in, and what is going out."""
+    if cells.all_have(foreign_id):
+        return responses.show(BalanceView.of(await platform_account.balance(cells)))
     return responses.show(BalanceView.of(await queries.fetch(ledger.BALANCE, foreign_id)))
 
 
@@ -198,23 +221,29 @@ async def get_balance(foreign_id: parameters.ForeignId, queries: Queries) -> Res
     "/account/{foreign_id}/balances", response_model=BalanceList, summary="What an account has of every asset"
 )
 async def get_balances(
-    foreign_id: parameters.ForeignId, context: Context, at: parameters.At = None
+    foreign_id: parameters.ForeignId, context: Context, cells: InCells, at: parameters.At = None
 ) -> Response:
     """Now, or at any moment before."""
-    if at is None:
-        return responses.show(BalanceList.of(await context.queries.fetch(ledger.BALANCES, foreign_id)))
-    async with context.reads.connect() as db:
-        account = await accounts.fetch(db, foreign_id)
-        return responses.show(BalanceList.of(await ledger.asset_balances_at(db, account.id, at)))
+    if cells.all_have(foreign_id):
+        return responses.show(BalanceList.of(await platform_account.balances(cells, at)))
+    return responses.show(BalanceList.of(await platform_account.balances_in(context, foreign_id, at)))
 
 
 @router.get("/accounts", response_model=AccountPage, summary="All accounts with their balances")
-async def list_accounts(db: Reading, request: cursors.ById, within: Within) -> Response:
+async def list_accounts(cells: InCells, request: cursors.ByIdOverCells, within: Within) -> Response:
     """Oldest first; a key of some accounts gets those, by name."""
+    listing = Listing(
+        lambda db, page: _with_balances(db, page, within),
+        lambda listed: listed[0].id,
+        lambda listed: listed[0].foreign_id.encode() if within.limited else listed[0].created,
+        newest_first=False,
+    )
+    page = await merged.page(await cells.connects_to(None), listing, request)
+    return responses.show(AccountPage.over_cells(page, ListedAccount.listed))
+
+
+async def _with_balances(db: Db, request: PageRequest[int], within: Reach) -> Page[WithBalances, int]:
+    """Read a page of a cell's accounts, each with its balances."""
     page = await accounts.page(db, request, within)
     balances = await ledger.asset_balances(db, [account.id for account in page.items])
-
-    def listed(account: accounts.Account) -> ListedAccount:
-        return ListedAccount.of(account, balances=BalanceList.of(balances[account.id]).items)
-
-    return responses.show(AccountPage.of(page, listed, cursors.IDS))
+    return Page([(account, balances[account.id]) for account in page.items], page.rest)

@@ -41,6 +41,7 @@ from app.api import (
 from app.api.access import authorize
 from app.api.access.authentication import Lock
 from app.api.access.request_rates import RequestRates
+from app.api.cells.routing import Cells
 from app.api.checkout import link_page, page, renewal_page
 from app.api.client_limits import ClientLimits
 from app.api.context import AppContext
@@ -94,7 +95,7 @@ _ADMIN: Final = (
 
 
 def admin(
-    context: AppContext,
+    context: AppContext | Cells,
     new_id: Callable[[], str],
     token: str = "",
     names: frozenset[str] = frozenset(),
@@ -107,19 +108,24 @@ def admin(
     `rates` limit how often callers ask. `new_id` makes request ids of printable ASCII. The API answers to `names`, to loopback's names and to
     addresses.
     """
-    lock = Lock(token=token, keys=context.keys, closed=closed or bool(token), rates=rates or RequestRates())
+    cells = _all(context)
+    lock = Lock(
+        token=token, keys=cells.first.keys, closed=closed or bool(token), rates=rates or RequestRates()
+    )
     face = Face(callers=origins.Callers(names), lock=lock, documented=True)
-    return build("Kennel", _ADMIN, new_id, face, context)
+    return build("Kennel", _ADMIN, new_id, face, cells)
 
 
-def watching(context: AppContext, new_id: Callable[[], str], names: frozenset[str] = frozenset()) -> FastAPI:
+def watching(
+    context: AppContext | Cells, new_id: Callable[[], str], names: frozenset[str] = frozenset()
+) -> FastAPI:
     """Build what machines watch of a process, whatever its roles: /metrics, /ready and /health, without a token."""
     face = Face(callers=origins.Callers(names), listener="metrics", lock=Lock(closed=False))
     return build("Kennel", [operations.ready, metrics.router, operations.health], new_id, face, context)
 
 
 def public(
-    context: AppContext,
+    context: AppContext | Cells,
     new_id: Callable[[], str],
     names: frozenset[str] = frozenset(),
     readers: frozenset[str] = frozenset({origins.ANY}),
@@ -138,7 +144,7 @@ def public(
         at_once=_PUBLIC_AT_ONCE,
         readers=readers,
         clients=clients or ClientLimits(),
-        error_pages=context.branding,
+        error_pages=_all(context).first.branding,
     )
     return build(
         "Kennel",
@@ -160,15 +166,21 @@ def public(
     )
 
 
+def _all(context: AppContext | Cells) -> Cells:
+    """Return all cells: an installation of one is given by what its requests share."""
+    return context if isinstance(context, Cells) else Cells([context])
+
+
 def build(
     title: str,
     routers: Sequence[APIRouter],
     new_id: Callable[[], str],
     face: Face,
-    context: AppContext | None = None,
+    context: AppContext | Cells | None = None,
 ) -> FastAPI:
     """Build an application of `routers`. `new_id` makes request ids: short, of printable ASCII."""
-    process = context.scrape.process if context else ProcessMetrics()
+    cells = _all(context) if context else None
+    process = cells.first.scrape.process if cells else ProcessMetrics()
     layers = layers_of(face, new_id, process.observers.of_listener(face.listener))
     app = FastAPI(
         # The routes themselves: include_router() would match each path twice.
@@ -182,7 +194,8 @@ def build(
         exception_handlers=errors.tables(),
         telemetry=_QUIET,
     )
-    app.state.context = context
+    app.state.context = cells and cells.only
+    app.state.cells = cells
     app.state.lock = face.lock
     openapi.describe(app, locked=face.lock is not None, limited=face.clients is not None)
     if face.documented:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.access.key_ring import KeyRing
+from app.api.cells.event_signal import EventSignal
 from app.api.checkout.branding import Branding
 from app.api.client_limits import Rate, per_hour
 from app.api.invoice_watch import InvoiceWatch
@@ -17,7 +18,6 @@ from app.api.node_queries import NodeQueries
 from app.api.payment_waiter import PaymentWaiter
 from app.api.qr import Painter
 from app.api.relay import Relay
-from app.api.streams import EventSignal
 from app.api.submission_waiter import SubmissionWaiter
 from app.audit import AuditReport
 from app.db import Db, readers
@@ -80,6 +80,11 @@ class AppContext:
         await self.queries.close()
         await self.audits.close()
 
+    def let_go(self) -> None:
+        """Let all requests go that wait for something to happen: the program stops."""
+        for waiting in (self.event_signal, self.waiter, self.invoice_watch, self.submissions):
+            waiting.end()
+
     def for_payers(
         self, engine: AsyncEngine, wake_up: WakeUp, committed: Callable[[Command[Any, Any]], None]
     ) -> "AppContext":
@@ -109,27 +114,27 @@ def of(engine: AsyncEngine, commits: GroupCommit) -> AppContext:
     return AppContext(engine, reads, commits, queries, waiter, signal, keys, watch, submissions, scrape)
 
 
-async def _context(request: Request) -> AppContext:
-    context: AppContext = request.app.state.context
+async def of_request(request: Request) -> AppContext:
+    """Return what the request shares with others: in the only cell, or in that which its path is about."""
+    state = request.app.state
+    context: AppContext = state.context or await state.cells.of_request(request)
     return context
 
 
 async def _commits(request: Request) -> GroupCommit:
-    commits: GroupCommit = request.app.state.context.commits
-    return commits
+    return (await of_request(request)).commits
 
 
 async def _queries(request: Request) -> GroupRead:
-    queries: GroupRead = request.app.state.context.queries
-    return queries
+    return (await of_request(request)).queries
 
 
 async def _reading(request: Request) -> AsyncIterator[Db]:
-    async with request.app.state.context.reads.connect() as db:
+    async with (await of_request(request)).reads.connect() as db:
         yield db
 
 
-Context = Annotated[AppContext, Depends(_context)]
+Context = Annotated[AppContext, Depends(of_request)]
 
 Commits = Annotated[GroupCommit, Depends(_commits)]
 """Carries a command out: `await commits.submit(invoices.CREATE, order, key)`."""

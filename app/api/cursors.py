@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Generic, NamedTuple, Self, TypeVar
 
@@ -51,6 +51,9 @@ MOMENT: Final = Part(
 """Microseconds since 1970."""
 SECONDS: Final = Part(_of_seconds, _seconds)
 """Seconds since 1970, and the microseconds of the last one."""
+_BETWEEN_CELLS: Final = "."
+_AT_THE_END: Final = "~"
+"""What stands between the cursors of cells, and for that of a list that has ended: base64 has neither."""
 
 
 class Cursor(Generic[Key]):
@@ -67,6 +70,14 @@ class Cursor(Generic[Key]):
     ) -> PageRequest[Key]:
         """Read which page is asked for; ForeignCursor where the cursor is none of this list."""
         return PageRequest(self.read(cursor) if cursor else None, limit)
+
+    async def request_over_cells(
+        self,
+        cursor: Annotated[str, Query(description="Where to go on: the `cursor` of the page before")] = "",
+        limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    ) -> "ListRequest[Key]":
+        """Take which page of a list over cells is asked for."""
+        return ListRequest(self, cursor, limit)
 
     def read(self, cursor: str) -> Key:
         """Read the key back; ForeignCursor for anything but a cursor of this list."""
@@ -87,6 +98,46 @@ class Cursor(Generic[Key]):
         return base64.urlsafe_b64encode(" ".join(texts).encode()).rstrip(b"=").decode()
 
 
+class Merged(NamedTuple, Generic[Row]):
+    """The rows of a page over cells, and the cursor behind which the list goes on; empty at its end."""
+
+    items: Sequence[Row]
+    cursor: str
+
+
+class ListRequest(NamedTuple, Generic[Key]):
+    """Asks for at most `limit` items of a list over cells, behind a cursor as its caller sent it; empty: the first ones."""
+
+    cursors: Cursor[Key]
+    cursor: str
+    limit: int
+
+    def of_cells(self, cells: int) -> list[PageRequest[Key] | None]:
+        """Return what each of so many cells is to read, None where its list has ended.
+
+        ForeignCursor for a cursor that is not one over so many.
+        """
+        if not self.cursor:
+            return [PageRequest(None, self.limit)] * cells
+        asked = [self._of_cell(cursor) for cursor in self.cursor.split(_BETWEEN_CELLS)]
+        if len(asked) != cells or not any(asked):
+            raise ForeignCursor
+        return asked
+
+    def behind(self, rests: Sequence[PageRequest[Key] | None]) -> str:
+        """Write the cursor behind which the list goes on, where those of cells do; empty where all have ended."""
+        if not any(rests):
+            return ""
+        return _BETWEEN_CELLS.join(
+            _AT_THE_END if rest is None else self.cursors.write(rest.after) for rest in rests
+        )
+
+    def _of_cell(self, cursor: str) -> PageRequest[Key] | None:
+        if cursor == _AT_THE_END:
+            return None
+        return PageRequest(self.cursors.read(cursor) if cursor else None, self.limit)
+
+
 def _text(cursor: str) -> str:
     """Return what a cursor says; PostgreSQL's text holds no NUL, and no key has a control character."""
     try:
@@ -103,6 +154,8 @@ IDS: Final = Cursor(r"([0-9]{1,18})", int, NUMBER)
 """The cursors of lists that go by id."""
 ById = Annotated[PageRequest[int], Depends(IDS.request)]
 """Which page of a list that goes by id."""
+ByIdOverCells = Annotated[ListRequest[int], Depends(IDS.request_over_cells)]
+"""The same of a list over cells."""
 
 
 class Page(responses.View, Generic[Item]):
@@ -115,3 +168,8 @@ class Page(responses.View, Generic[Item]):
     def of(cls, page: pages.Page[Row, Key], item: Callable[[Row], Item], cursors: "Cursor[Key]") -> Self:
         """Show a page, each row by `item`."""
         return cls(items=[item(row) for row in page.items], cursor=cursors.write(page.rest))
+
+    @classmethod
+    def over_cells(cls, page: Merged[Row], item: Callable[[Row], Item]) -> Self:
+        """Show a page of a list over cells, each row by `item`."""
+        return cls(items=[item(row) for row in page.items], cursor=page.cursor)

@@ -9,7 +9,10 @@ from starlette.responses import Response
 from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import AppContext, Commits, Context, Queries, Reading
+from app.api.cells import merged
+from app.api.cells.merged import Listing
+from app.api.cells.routing import Cells, InCells
+from app.api.context import Queries
 from app.domain import escrows
 from app.domain.access import Reach
 from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
@@ -127,10 +130,14 @@ async def _filters(
 Filters = Annotated[EscrowFilter, Depends(_filters)]
 
 
-async def _end(context: AppContext, within: Reach, order: End, key: Claim) -> Response:
-    if within.limited:
-        escrows.within(await context.queries.fetch(escrows.FETCH, order.escrow), within, all)
-    result = await context.commits.submit(escrows.END, order, key)
+async def _end(cells: Cells, within: Reach, order: End, key: Claim) -> Response:
+    """End it in the cells of both sides, of which it knows the names."""
+    names: list[str] = []
+    if within.limited or cells.only is None:
+        escrow = await cells.of_number(order.escrow).queries.fetch(escrows.FETCH, order.escrow)
+        escrows.within(escrow, within, all)
+        names = [escrow.buyer.foreign_id, escrow.seller.foreign_id]
+    result = await cells.submit_at(order.escrow, escrows.END, order, key, names)
     return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
@@ -145,53 +152,62 @@ def _check_named(filters: EscrowFilter, within: Reach) -> None:
 
 @router.post("/escrow", response_model=EscrowView, summary="Lock money for an order")
 async def lock_escrow(
-    body: LockBody, key: idempotency_keys.RequiredKey, commits: Commits, within: Within
+    body: LockBody, key: idempotency_keys.RequiredKey, cells: InCells, within: Within
 ) -> Response:
     """An order has one escrow at most; 409 where it has one already."""
     within.require(body.buyer, "buyer")
     within.require(body.seller, "seller")
-    result = await commits.submit(escrows.LOCK, body.escrow(), key)
+    result = await cells.submit(escrows.LOCK, body.escrow(), key, [body.buyer, body.seller])
     return responses.show(EscrowView.of(result.resource), replayed=result.replayed)
 
 
 @router.post("/escrow/{id}/release", response_model=EscrowView, summary="Pay the seller")
 async def release_escrow(
-    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, context: Context, within: Within
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, cells: InCells, within: Within
 ) -> Response:
     """The seller gets the amount less the fee, and the platform's account gets the fee."""
-    return await _end(context, within, End(id, "RELEASED"), key)
+    return await _end(cells, within, End(id, "RELEASED"), key)
 
 
 @router.post("/escrow/{id}/refund", response_model=EscrowView, summary="Pay the buyer back")
 async def refund_escrow(
-    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, context: Context, within: Within
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, cells: InCells, within: Within
 ) -> Response:
     """The buyer gets all of it; no fee is taken."""
-    return await _end(context, within, End(id, "REFUNDED"), key)
+    return await _end(cells, within, End(id, "REFUNDED"), key)
 
 
 @router.post("/escrow/{id}/dispute", response_model=EscrowView, summary="Mark an escrow disputed")
 async def dispute_escrow(
-    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, context: Context, within: Within
+    id: EscrowId, key: idempotency_keys.RequiredBodilessKey, cells: InCells, within: Within
 ) -> Response:
     """The money stays locked; now it can be split as well."""
-    return await _end(context, within, End(id, "DISPUTED"), key)
+    return await _end(cells, within, End(id, "DISPUTED"), key)
 
 
 @router.post("/escrow/{id}/resolve", response_model=EscrowView, summary="Split a disputed escrow")
 async def resolve_escrow(
-    id: EscrowId, body: ResolveBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
+    id: EscrowId, body: ResolveBody, key: idempotency_keys.RequiredKey, cells: InCells, within: Within
 ) -> Response:
     """The fee is taken out of the seller's part: all of that part where it is smaller than the fee."""
-    return await _end(context, within, End(id, "RESOLVED", body.to_seller, body.to_buyer), key)
+    return await _end(cells, within, End(id, "RESOLVED", body.to_seller, body.to_buyer), key)
 
 
 @router.get("/escrow", response_model=EscrowPage, summary="Escrows")
-async def list_escrows(db: Reading, filters: Filters, request: cursors.ById, within: Within) -> Response:
+async def list_escrows(
+    cells: InCells, filters: Filters, request: cursors.ByIdOverCells, within: Within
+) -> Response:
     """Newest first. A key of some accounts names a `buyer` or a `seller` of those."""
     _check_named(filters, within)
-    page = await escrows.page(db, filters, request)
-    return responses.show(EscrowPage.of(page, EscrowView.of, cursors.IDS))
+    listing = Listing(
+        lambda db, page: escrows.page(db, filters, page),
+        lambda escrow: escrow.id,
+        lambda escrow: escrow.created,
+        is_copy=lambda escrow, cell: cells.cell_map.of_number(escrow.id) != cell,
+    )
+    # An escrow lies where its buyer is, and has a copy where its seller is.
+    page = await merged.page(await cells.connects_to(filters.buyer or filters.seller), listing, request)
+    return responses.show(EscrowPage.over_cells(page, EscrowView.of))
 
 
 @busy.get("/escrow/{id}", response_model=EscrowView, summary="An escrow")

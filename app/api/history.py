@@ -9,12 +9,18 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from app.api import cursors, fast_route, fields, parameters, responses
-from app.api.context import Context
+from app.api.cells import merged
+from app.api.cells.merged import Listing
+from app.api.cells.routing import InCells
+from app.api.context import AppContext, Context
+from app.api.cursors import ListRequest
 from app.api.fiat import FiatView
 from app.api.reports import csv_file
+from app.db import ReadDb
 from app.domain import ledger, rates
 from app.domain.ledger import LastPostings, StatementCursor, StatementFilter, StatementLine, statement
-from app.domain.pages import PageRequest
+from app.domain.pages import Page, PageRequest
+from app.domain.refusals import Invalid
 
 busy = APIRouter(route_class=fast_route.FastRoute)
 
@@ -27,6 +33,12 @@ CURSORS: Final = cursors.Cursor(
     cursors.TEXT,
     cursors.NUMBER,
 )
+
+
+class NoFile(Invalid):
+    """The account {foreign_id} is in all cells of this installation: ask for GET /reports/ledger/rows as a file."""
+
+    field = "format"
 
 
 class HistoryView(responses.View):
@@ -85,22 +97,41 @@ async def _filters(
 async def get_history(
     foreign_id: parameters.ForeignId,
     context: Context,
+    cells: InCells,
     filters: Annotated[StatementFilter, Depends(_filters)],
-    request: Annotated[PageRequest[StatementCursor], Depends(CURSORS.request)],
+    request: Annotated[ListRequest[StatementCursor], Depends(CURSORS.request_over_cells)],
     file_format: Format = "",
 ) -> Response:
     """Postings, newest first; with `format=csv` all of them, whatever `cursor` and `limit` say."""
+    if file_format == "csv":
+        if cells.all_have(foreign_id):
+            raise NoFile(foreign_id=foreign_id)
+        return await _file(context, foreign_id, filters)
+    listing = Listing(
+        lambda db, page: _page(db, foreign_id, filters, page),
+        lambda line: line.cursor,
+        lambda line: line.cursor,
+    )
+    page = await merged.page(await cells.readers_of(foreign_id), listing, request)
+    return responses.show_page(map(_shown, page.items), page.cursor)
+
+
+async def _page(
+    db: ReadDb, foreign_id: str, filters: StatementFilter, request: PageRequest[StatementCursor]
+) -> Page[StatementLine, StatementCursor]:
+    last = await ledger.last_postings(db, foreign_id)
+    return await statement.page(db, last, filters, request)
+
+
+async def _file(context: AppContext, foreign_id: str, filters: StatementFilter) -> Response:
     async with context.queries.reader() as db:
         last = await ledger.last_postings(db, foreign_id)
-        if file_format == "csv":
-            await ledger.check_export(db, last, filters)
-            name = f"history-{quote(foreign_id, safe='')}.csv"
-            return csv_file.response(name, _rows(context, last, filters))
-        page = await statement.page(db, last, filters, request)
-    return responses.show_page(map(_shown, page.items), CURSORS.write(page.rest))
+        await ledger.check_export(db, last, filters)
+    name = f"history-{quote(foreign_id, safe='')}.csv"
+    return csv_file.response(name, _rows(context, last, filters))
 
 
-async def _rows(context: Context, last: LastPostings, filters: StatementFilter) -> AsyncIterator[bytes]:
+async def _rows(context: AppContext, last: LastPostings, filters: StatementFilter) -> AsyncIterator[bytes]:
     """Yield the file in portions, so that a slow caller holds no connection."""
     yield csv_file.text([[*_OWN_COLUMNS, *(f"fiat_{name}" for name in FiatView.model_fields)]])
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
+from app.api.cells.routing import InCells
 from app.api.context import AppContext, Commits, Context, Queries, Reading
 from app.domain import holds
 from app.domain.access import Reach
@@ -109,12 +110,17 @@ async def release_hold(
 
 @router.post("/hold/{id}/capture", response_model=HoldView, summary="Give what is held to an account")
 async def capture_hold(
-    id: HoldId, body: CaptureBody, key: idempotency_keys.RequiredKey, context: Context, within: Within
+    id: HoldId,
+    body: CaptureBody,
+    key: idempotency_keys.RequiredKey,
+    context: Context,
+    cells: InCells,
+    within: Within,
 ) -> Response:
     """Once: what is not captured goes back."""
     within.require(body.to, "to")
     await _check(context, id, within)
-    result = await context.commits.submit(holds.CAPTURE, Capture(id, body.to, body.amount), key)
+    result = await cells.submit_at(id, holds.CAPTURE, Capture(id, body.to, body.amount), key, [body.to])
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
 from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
+from app.api.cells.routing import InCells
 from app.api.context import AppContext, Context
 from app.api.transfer_views import TransferView
 from app.domain import invoices, transfers
@@ -78,7 +79,7 @@ async def pay_from(
     order: PayFromOrder,
     body: PayFromBody,
     key: idempotency_keys.Key,
-    context: Context,
+    cells: InCells,
     caller: Asking,
     *,
     on_chain: OnChain = False,
@@ -89,12 +90,11 @@ async def pay_from(
     """
     by_transaction = on_chain or body.on_chain
     caller.require("payments:write" if by_transaction else "ledger:write")
-    await _check(context, order.address, caller.reach)
+    payer, seller = await cells.cell_of_account(order.foreign_id), await cells.cell_of_address(order.address)
+    await _check(cells.contexts[seller], order.address, caller.reach)
     if by_transaction:
-        sent = await context.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
-        payment = await payments.wait_until_sent(context, sent.resource)
-        return responses.show(payments.SentView.of(payment), replayed=sent.replayed)
-    result = await context.commits.submit(invoices.PAY_FROM, order, key)
+        return await _pay_on_chain(cells.contexts[payer], cells.contexts[seller], order, key)
+    result = await cells.submit_in((payer, seller), invoices.PAY_FROM, order, key)
     return responses.show(PaidView.of(result.resource), replayed=result.replayed)
 
 
@@ -143,15 +143,29 @@ async def refund_to_account(
     foreign_id: parameters.ForeignId,
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
-    context: Context,
+    cells: InCells,
     within: Within,
 ) -> Response:
     """In the ledger, at once and free."""
-    await _check(context, invoice_id, within)
-    result = await context.commits.submit(
-        invoices.REFUND_TO_ACCOUNT, body.refund(invoice_id, foreign_id), key
-    )
+    seller, payee = await cells.cell_of_address(invoice_id), await cells.cell_of_account(foreign_id)
+    await _check(cells.contexts[seller], invoice_id, within)
+    order = body.refund(invoice_id, foreign_id)
+    result = await cells.submit_in((seller, payee), invoices.REFUND_TO_ACCOUNT, order, key)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
+
+
+async def _pay_on_chain(
+    payer: AppContext, seller: AppContext, order: invoices.PayFromOrder, key: Claim | None
+) -> Response:
+    """Pay by a transaction. From another cell the invoice is looked at before: only a block makes it paid."""
+    if payer is seller:
+        sent = await payer.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
+    else:
+        async with seller.reads.connect() as db:
+            asked = await invoices.on_chain_order(db, order, seller.network)
+        sent = await payer.commits.submit(invoices.PAY_ELSEWHERE, asked, key)
+    payment = await payments.wait_until_sent(payer, sent.resource)
+    return responses.show(payments.SentView.of(payment), replayed=sent.replayed)
 
 
 async def _check(context: AppContext, invoice_id: str, within: Reach) -> None:

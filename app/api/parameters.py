@@ -25,6 +25,8 @@ DEFAULT_PAGE: Final = 10
 MAX_HEIGHT: Final = 2**31 - 1
 MAX_CURSOR: Final = 10**18 - 1
 _MAX_TYPES: Final = 100
+_MOST_POSITIONS: Final = 1_300
+"""Characters of the positions of events in 64 cells."""
 _MAX_ADDRESS: Final = 64
 _MAX_LINK_ID: Final = 64
 
@@ -54,9 +56,16 @@ def _cursor(value: Any) -> int:
     return index
 
 
-def position(value: Any) -> int | None:
-    """Read the position of an event; "" is None."""
-    return None if value == "" else _cursor(value)
+def positions(value: Any) -> str | None:
+    """Read a position of events, or one for each cell with `_` between, and return it in its one form; "" is None."""
+    if value == "":
+        return None
+    if isinstance(value, str) and len(value) > _MOST_POSITIONS:
+        raise PydanticCustomError(validation_errors.LITERAL, "invalid cursor in URL")
+    texts = value.split("_") if isinstance(value, str) else [value]
+    if "" in texts:
+        raise PydanticCustomError(validation_errors.LITERAL, "invalid cursor in URL")
+    return "_".join(str(_cursor(text)) for text in texts)
 
 
 def _types(texts: Any) -> frozenset[str]:
@@ -198,6 +207,16 @@ Cursor = Annotated[
     PlainValidator(_cursor, json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_CURSOR)]),
 ]
 """A cursor that is a number: a cursor of GigaWallet, or the position of an event; "" is 0."""
+
+EventCursor = Annotated[
+    str,
+    Query(alias="cursor", description="Where to go on: the `cursor` of the page before"),
+    PlainValidator(
+        lambda value: positions(value) or "0",
+        json_schema_input_type=Annotated[int, Field(ge=0, le=MAX_CURSOR)],
+    ),
+]
+"""A cursor of events; "" is 0."""
 
 Limit = Annotated[
     int,

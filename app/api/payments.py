@@ -10,7 +10,10 @@ from starlette.responses import Response
 from app.api import cursors, fast_route, fields, idempotency_keys, parameters, request_body, responses
 from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Context, Queries
+from app.api.cells import merged
+from app.api.cells.merged import Listing
+from app.api.cells.routing import InCells
+from app.api.context import Context
 from app.api.fiat import FiatView
 from app.domain import payments
 from app.domain.dogecoin import Network
@@ -206,12 +209,16 @@ async def void(
 
 @busy.get("/account/{foreign_id}/payments", response_model=PaymentPage, summary="An account's payments")
 async def list_payments(
-    foreign_id: parameters.ForeignId, queries: Queries, request: cursors.ById
+    foreign_id: parameters.ForeignId, cells: InCells, request: cursors.ByIdOverCells
 ) -> Response:
     """Newest first."""
-    async with queries.reader() as db:
-        page = await payments.page(db, foreign_id, request)
-    return responses.show_page(map(payments.payment_shown, page.items), cursors.IDS.write(page.rest))
+    listing = Listing(
+        lambda db, page: payments.page(db, foreign_id, page),
+        lambda payment: payment.id,
+        lambda payment: payment.created,
+    )
+    page = await merged.page(await cells.readers_of(foreign_id), listing, request)
+    return responses.show_page(map(payments.payment_shown, page.items), page.cursor)
 
 
 @busy.get("/account/{foreign_id}/payment/{payment_id}", response_model=PaymentView, summary="A payment")

@@ -9,17 +9,27 @@ from starlette.responses import Response
 
 from app.api import cursors, fast_route, fields, parameters, responses
 from app.api.access.callers import Within
+from app.api.cells import merged
+from app.api.cells.merged import Listing
+from app.api.cells.routing import Cells, InCells
 from app.api.context import Queries
+from app.api.cursors import ListRequest
 from app.domain import transfers
 from app.domain.pages import PageRequest
-from app.domain.transfers import TransferCursor, TransferFilter
-from app.group_read import GroupRead
+from app.domain.refusals import Invalid
+from app.domain.transfers import Transfer, TransferCursor, TransferFilter
 
 busy = APIRouter(route_class=fast_route.FastRoute)
 
 CURSORS: Final = cursors.Cursor(
     r"([0-9]{1,18})(?: ([0-9]{1,17}))?", TransferCursor, cursors.NUMBER, cursors.MOMENT
 )
+
+
+class InAllCells(Invalid):
+    """The account {foreign_id} is in all cells of this installation: see its history, or the list of all transfers."""
+
+    field = "foreign_id"
 
 
 class ShareView(responses.View):
@@ -67,6 +77,7 @@ async def _filters(
 
 Filters = Annotated[TransferFilter, Depends(_filters)]
 Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
+OverCells = Annotated[ListRequest[TransferCursor], Depends(CURSORS.request_over_cells)]
 
 
 @busy.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
@@ -78,28 +89,39 @@ async def get_transfer(id: TransferId, queries: Queries, within: Within) -> Resp
 
 @busy.get("/transfers", response_model=TransferPage, summary="Transfers")
 async def list_transfers(
-    queries: Queries,
+    cells: InCells,
     filters: Filters,
-    request: Request,
+    request: OverCells,
     within: Within,
     foreign_id: parameters.Account = None,
 ) -> Response:
     """Newest first."""
     if foreign_id:
         within.require(foreign_id, "foreign_id")
+        _check_one_cell(cells, foreign_id)
     wanted = replace(filters, foreign_id=foreign_id or "", reach=within)
-    return await _page(queries, wanted, request)
+    listing = Listing(lambda db, page: transfers.page(db, wanted, page), _key, lambda each: each.created)
+    page = await merged.page(await cells.readers_of(foreign_id), listing, request)
+    return responses.show_all(map(transfers.transfer_json, page.items), page.cursor)
 
 
 @busy.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
 async def list_of_account(
-    foreign_id: parameters.ForeignId, queries: Queries, filters: Filters, request: Request
+    foreign_id: parameters.ForeignId, queries: Queries, cells: InCells, filters: Filters, request: Request
 ) -> Response:
     """Newest first, those that it gave and those that it got."""
-    return await _page(queries, replace(filters, foreign_id=foreign_id), request)
-
-
-async def _page(queries: GroupRead, wanted: TransferFilter, request: PageRequest[TransferCursor]) -> Response:
+    _check_one_cell(cells, foreign_id)
     async with queries.reader() as db:
-        page = await transfers.page(db, wanted, request)
+        page = await transfers.page(db, replace(filters, foreign_id=foreign_id), request)
     return responses.show_all(map(transfers.transfer_json, page.items), CURSORS.write(page.rest))
+
+
+def _check_one_cell(cells: Cells, foreign_id: str) -> None:
+    """Refuse the account that is in all cells: the lists of its transfers there are by times that a cursor has not."""
+    if cells.all_have(foreign_id):
+        raise InAllCells(foreign_id=foreign_id)
+
+
+def _key(transfer: Transfer) -> TransferCursor:
+    """Return the key of a transfer in the list of all of a cell."""
+    return TransferCursor(transfer.id)

@@ -13,7 +13,8 @@ from app.api import errors, fast_route, fields, idempotency_keys, parameters, re
 from app.api.access.acting import Acting
 from app.api.access.callers import Asking, Caller, Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Commits, Context
+from app.api.cells.routing import Cells, InCells
+from app.api.context import Commits
 from app.api.transfer_views import TransferId, TransferView
 from app.domain import ledger, transfers
 from app.domain.access import Reach
@@ -211,33 +212,38 @@ CreditBody = Annotated[NewCredit, request_body.of(NewCredit)]
 
 @busy.post("/transfers", response_model=TransferView | TransferList, summary="Move money between accounts")
 async def transfer(
-    body: TransferBody, key: idempotency_keys.NamedKey, commits: Commits, within: Within
+    body: TransferBody, key: idempotency_keys.NamedKey, cells: InCells, within: Within
 ) -> Response:
     """At once and without a fee: one transfer, or up to 1,000 in `transfers`. `to` may be a list."""
     if within.limited:
         body.require(within)
     if isinstance(body, NewTransfers):
-        return await (_all_or_none if body.atomic else _each)(body, key, commits)
+        return await (_all_or_none if body.atomic else _each)(body, key, cells)
     claim = key.whole()
     order = body.order(claim)
-    result = await commits.submit(transfers.MAKE, order, claim, weight=len(order.payees))
+    result = await cells.submit(transfers.MAKE, order, claim, _names(order), weight=len(order.payees))
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 
 
-async def _each(body: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
+async def _each(body: NewTransfers, key: idempotency_keys.Named, cells: Cells) -> Response:
     """Make each transfer under the request's key and its number, so that refused ones may be tried again."""
     claims = key.each("transfers")
     submitted = [Submitted(order, claim) for order, claim in zip(body.orders(claims), claims, strict=True)]
-    outcomes = await commits.submit_all(transfers.MAKE, submitted)
+    outcomes = await cells.submit_all(transfers.MAKE, submitted, _names)
     replayed = all(isinstance(outcome, Result) and outcome.replayed for outcome in outcomes)
     return responses.show_all(map(_outcome, outcomes), replayed=replayed)
 
 
-async def _all_or_none(body: NewTransfers, key: idempotency_keys.Named, commits: Commits) -> Response:
+async def _all_or_none(body: NewTransfers, key: idempotency_keys.Named, cells: Cells) -> Response:
     orders = body.orders(key.each("transfers"))
     weight = sum(len(order.payees) for order in orders)
-    result = await commits.submit(transfers.MAKE_ATOMIC, orders, key.whole(), weight=weight)
+    names = [name for order in orders for name in _names(order)]
+    result = await cells.submit(transfers.MAKE_ATOMIC, orders, key.whole(), names, weight=weight)
     return responses.show_all(map(transfers.transfer_json, result.resource), replayed=result.replayed)
+
+
+def _names(order: TransferOrder) -> list[str]:
+    return [name for name in (order.payer, *(payee.account for payee in order.payees)) if name is not None]
 
 
 def _outcome(outcome: Result[Transfer] | Exception) -> str:
@@ -251,7 +257,7 @@ async def reverse(
     id: TransferId,
     body: ReversalBody,
     key: idempotency_keys.RequiredKey,
-    context: Context,
+    cells: InCells,
     caller: Asking,
     action: Acting,
 ) -> Response:
@@ -259,13 +265,16 @@ async def reverse(
 
     Taking a credit back takes the scope `ledger:issue` too.
     """
+    context = cells.of_number(id)
     transfer = await context.queries.fetch(transfers.FETCH, id)
     _check_reversal(transfer, caller)
-    of_credit = (
-        replace(action, foreign_id=transfers.holder(transfer)) if transfers.is_credit(transfer) else None
-    )
     order = ReversalOrder(id, body.amount)
-    result = await context.commits.submit(transfers.REVERSE, order, key, action=of_credit)
+    if transfers.is_credit(transfer):  # it is between an account and the treasury of its cell
+        of_credit = replace(action, foreign_id=transfers.holder(transfer))
+        result = await context.commits.submit(transfers.REVERSE, order, key, action=of_credit)
+    else:
+        names = [share.account for share in transfer.shares]
+        result = await cells.submit_at(id, transfers.REVERSE, order, key, names)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)
 
 

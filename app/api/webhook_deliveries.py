@@ -1,5 +1,7 @@
 """Webhook deliveries over HTTP: the state of each event at an endpoint, and sending events again."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -11,6 +13,10 @@ from app.api import cursors, idempotency_keys, parameters, request_body, respons
 from app.api.access.acting import Acting
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
+from app.api.cells import merged
+from app.api.cells.event_log import OfOtherCells
+from app.api.cells.merged import Listing
+from app.api.cells.routing import InCells
 from app.api.context import Context
 from app.api.webhooks import WebhookId, check
 from app.domain import webhooks
@@ -18,14 +24,17 @@ from app.domain.webhooks import DeliveryRecord, Key, Range, Replay, delivery_lis
 
 router = APIRouter(route_class=GuardedRoute)
 
-_DIGITS: Final = 18
+_POSITIONS: Final = re.compile(r"[0-9]{1,18}(?:_[0-9]{1,18}){0,63}", re.ASCII)
+
+Positions = tuple[int, ...]
+"""A position, or those of all cells."""
 
 
-def _moment(value: Any) -> int | datetime:
+def _moment(value: Any) -> Positions | datetime:
     """Read a position, as a number or as the text of a cursor, or an RFC 3339 time."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _DIGITS:
-        return int(text)
+    if isinstance(text, str) and _POSITIONS.fullmatch(text):
+        return tuple(map(int, text.split("_")))
     moment = _time(text) if isinstance(text, str) else None
     if moment is None or moment.tzinfo is None:
         raise ValueError("it is neither a position nor an RFC 3339 time with its zone")
@@ -39,7 +48,20 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-Moment = Annotated[int | datetime, PlainValidator(_moment), WithJsonSchema({"type": ["integer", "string"]})]
+def _of_each(moment: Positions | datetime, cells: int, field: str) -> Sequence[int | datetime]:
+    """Return where it is in each cell; 0 is before all events of all of them."""
+    if isinstance(moment, datetime):
+        return [moment] * cells
+    if moment == (0,):
+        return [0] * cells
+    if len(moment) != cells:
+        raise OfOtherCells(field=field)
+    return moment
+
+
+Moment = Annotated[
+    Positions | datetime, PlainValidator(_moment), WithJsonSchema({"type": ["integer", "string"]})
+]
 DeliveryId = Annotated[int, parameters.row_id("The delivery's id: its event's position")]
 State = Annotated[Literal["due", "delivered", "failed"] | None, Query(description="Only those in this state")]
 
@@ -51,6 +73,13 @@ class WantedReplay(request_body.Body):
 
     after: Moment
     before: Moment | None = None
+
+    def order(self, webhook_id: int, cells: int) -> Range:
+        """Return the range of the first cell, with those of the others; refuses positions that are not those of so many."""
+        afters = _of_each(self.after, cells, "after")
+        befores = [None] * cells if self.before is None else _of_each(self.before, cells, "before")
+        _, *others = (Range(webhook_id, *ends) for ends in zip(afters, befores, strict=True))
+        return Range(webhook_id, afters[0], befores[0], tuple(others))
 
 
 class AttemptView(responses.View):
@@ -103,13 +132,21 @@ ReplayBody = Annotated[WantedReplay, request_body.of(WantedReplay)]
     "/webhooks/{webhook_id}/deliveries", response_model=DeliveryPage, summary="What became of each event"
 )
 async def list_deliveries(
-    webhook_id: WebhookId, context: Context, request: cursors.ById, within: Within, state: State = None
+    webhook_id: WebhookId,
+    cells: InCells,
+    request: cursors.ByIdOverCells,
+    within: Within,
+    state: State = None,
 ) -> Response:
     """Newest first."""
-    await check(context, webhook_id, within)
-    async with context.reads.connect() as db:
-        page = await delivery_listing.page(db, webhook_id, request, state)
-    return responses.show(DeliveryPage.of(page, DeliveryView.of, cursors.IDS))
+    await check(cells.first, webhook_id, within)
+    listing = Listing(
+        lambda db, page: delivery_listing.page(db, webhook_id, page, state),
+        lambda record: record.key.position,
+        lambda record: record.created,
+    )
+    page = await merged.page(await cells.connects_to(None), listing, request)
+    return responses.show(DeliveryPage.over_cells(page, DeliveryView.of))
 
 
 @router.post(
@@ -140,12 +177,12 @@ async def replay(
     webhook_id: WebhookId,
     body: ReplayBody,
     key: idempotency_keys.Key,
-    context: Context,
+    cells: InCells,
     within: Within,
     action: Acting,
 ) -> Response:
     """In the background, by the endpoint's filter of now; also events that it has had, or older than it."""
-    await check(context, webhook_id, within)
-    order = Range(webhook_id, body.after, body.before)
-    result = await context.commits.submit(webhooks.REPLAY, order, key, action=action)
+    await check(cells.first, webhook_id, within)
+    order = body.order(webhook_id, len(cells.contexts))
+    result = await cells.submit_everywhere(webhooks.REPLAY, order, key, action)
     return responses.show(ReplayView.of(result.resource), replayed=result.replayed)

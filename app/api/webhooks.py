@@ -13,7 +13,9 @@ from app.api import cursors, fields, idempotency_keys, parameters, request_body,
 from app.api.access.acting import Acting
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import AppContext, Commits, Context, Reading
+from app.api.cells import webhook_copies
+from app.api.cells.routing import InCells
+from app.api.context import AppContext, Context
 from app.domain import outbox, refusals, webhooks
 from app.domain.access import Reach
 from app.domain.outbox import types as event_types
@@ -186,7 +188,7 @@ async def check(context: AppContext, webhook_id: int, within: Reach) -> None:
             await webhooks.fetch(db, webhook_id, within)
 
 
-async def _scheme(context: Context, webhook_id: int) -> str | None:
+async def _scheme(context: AppContext, webhook_id: int) -> str | None:
     """Return the scheme of the endpoint's signatures now: a new secret keeps it."""
     async with context.reads.connect() as db:
         return (await webhooks.fetch(db, webhook_id)).signature or None
@@ -199,25 +201,25 @@ RotationBody = Annotated[NewSecret, request_body.optional(NewSecret)]
 
 @router.post("/webhooks", response_model=SecretWebhookView | WebhookView, summary="Make a webhook endpoint")
 async def create_webhook(
-    body: WebhookBody, key: idempotency_keys.Key, commits: Commits, within: Within, action: Acting
+    body: WebhookBody, key: idempotency_keys.Key, cells: InCells, within: Within, action: Acting
 ) -> Response:
     """It gets the events from now on. The secret is shown here and never again."""
     _check_account(body.foreign_id, within)
-    result = await commits.submit(webhooks.CREATE, body.endpoint(), key, action=action)
+    result = await cells.submit_everywhere(webhooks.CREATE, body.endpoint(), key, action)
     return _shown_once(result.resource, replayed=result.replayed)
 
 
 @router.get("/webhooks", response_model=WebhookPage, summary="The webhook endpoints")
-async def list_webhooks(db: Reading, request: cursors.ById, within: Within) -> Response:
+async def list_webhooks(cells: InCells, request: cursors.ById, within: Within) -> Response:
     """Oldest first, with those of the configuration, which have a name."""
-    page = await webhooks.page(db, request, within)
+    page = await webhook_copies.page(cells.contexts, request, within)
     return responses.show(WebhookPage.of(page, WebhookView.of, cursors.IDS))
 
 
 @router.get("/webhooks/{webhook_id}", response_model=WebhookView, summary="A webhook endpoint")
-async def get_webhook(webhook_id: WebhookId, db: Reading, within: Within) -> Response:
+async def get_webhook(webhook_id: WebhookId, cells: InCells, within: Within) -> Response:
     """Without its secret; a lost secret is replaced by a rotation."""
-    return responses.show(WebhookView.of(await webhooks.fetch(db, webhook_id, within)))
+    return responses.show(WebhookView.of(await webhook_copies.fetch(cells.contexts, webhook_id, within)))
 
 
 @router.patch(
@@ -226,21 +228,22 @@ async def get_webhook(webhook_id: WebhookId, db: Reading, within: Within) -> Res
     summary="Change, disable or enable a webhook endpoint",
 )
 async def change_webhook(
-    webhook_id: WebhookId, body: ChangeBody, context: Context, within: Within, action: Acting
+    webhook_id: WebhookId, body: ChangeBody, cells: InCells, within: Within, action: Acting
 ) -> Response:
     """Enabled again it goes on where it stopped. An endpoint of the configuration can only be enabled."""
     if body.foreign_id is not None:
         _check_account(body.foreign_id, within)
-    await check(context, webhook_id, within)
-    result = await context.commits.submit(webhooks.CHANGE, body.change(webhook_id), action=action)
+    await check(cells.first, webhook_id, within)
+    order = body.change(webhook_id)
+    result = await cells.submit_everywhere(webhooks.CHANGE, order, action=action)
     return responses.show(WebhookView.of(result.resource))
 
 
 @router.delete("/webhooks/{webhook_id}", response_model=WebhookView, summary="Delete a webhook endpoint")
-async def delete_webhook(webhook_id: WebhookId, context: Context, within: Within, action: Acting) -> Response:
+async def delete_webhook(webhook_id: WebhookId, cells: InCells, within: Within, action: Acting) -> Response:
     """At once; the record of its deliveries is removed a little later."""
-    await check(context, webhook_id, within)
-    result = await context.commits.submit(webhooks.DELETE, webhook_id, action=action)
+    await check(cells.first, webhook_id, within)
+    result = await cells.submit_everywhere(webhooks.DELETE, webhook_id, action=action)
     return responses.show(WebhookView.of(result.resource))
 
 
@@ -253,16 +256,16 @@ async def rotate_webhook(
     webhook_id: WebhookId,
     body: RotationBody,
     key: idempotency_keys.Key,
-    context: Context,
+    cells: InCells,
     within: Within,
     action: Acting,
 ) -> Response:
     """For `overlap_seconds` (a day) `webhook-signature` has two signatures, of the new and the old secret."""
-    await check(context, webhook_id, within)
-    scheme = body.signature or (None if body.secret else await _scheme(context, webhook_id))
+    await check(cells.first, webhook_id, within)
+    scheme = body.signature or (None if body.secret else await _scheme(cells.first, webhook_id))
     secret = secret_of(body.secret, scheme)
     order = Rotation(webhook_id, secret, timedelta(seconds=body.overlap_seconds))
-    result = await context.commits.submit(webhooks.ROTATE, order, key, action=action)
+    result = await cells.submit_everywhere(webhooks.ROTATE, order, key, action)
     return _shown_once(result.resource, replayed=result.replayed)
 
 

@@ -12,9 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import parameters
+from app.api.cells.merged import Connect
 from app.api.reports import order, reading, texts, views
 from app.api.reports.order import Filters
-from app.api.reports.reading import Connect, ReportOrder
+from app.api.reports.reading import ReportOrder
 from app.cli.command import on_database, started
 from app.cli.maintenance import CannotBeDone
 from app.domain.refusals import Refusal

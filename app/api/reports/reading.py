@@ -1,14 +1,14 @@
 """Reads a report portion by portion: no connection is held between two of them, and no more is remembered than sums."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from math import ceil
 from typing import Final, TypeVar
 
-from app.db import Db
+from app.api.cells.merged import Connect
 from app.domain import rates, reports
 from app.domain.rates import Quote
 from app.domain.reports import (
@@ -27,8 +27,6 @@ PORTION: Final = 1_000
 """Postings that are read at once, and rows that are made at once: either takes the event loop a few milliseconds."""
 
 Portion = TypeVar("Portion")
-Connect = Callable[[], AbstractAsyncContextManager[Db]]
-"""Opens a connection for one portion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,14 @@ class ReportOrder:
     grouping: Grouping = field(default_factory=Grouping)
 
 
-async def rows(connect: Connect, order: ReportOrder) -> AsyncIterator[list[ReportRow]]:
-    """Yield the report's rows, portion by portion, some of which are empty; refuses at the first portion."""
+async def rows(connect: Connect, order: ReportOrder, *others: Connect) -> AsyncIterator[list[ReportRow]]:
+    """Yield the report's rows, portion by portion, some of which are empty; refuses at the first portion.
+
+    `others` open connections to further cells, whose accounts stand among those of the first.
+    """
     sums = Sums(order.report, order.selection, order.grouping)
     quotes = await _quotes(connect, order, sums.moments)
-    async for pieces in _portions(connect, order):
+    async for pieces in _portions(order, connect, *others):
         yield []
         for portion in _cut(_passed(sums, pieces, quotes)):
             yield portion
@@ -67,10 +68,10 @@ def _cut(ready: Iterator[ReportRow]) -> Iterator[list[ReportRow]]:
 
 
 async def lines(
-    connect: Connect, order: ReportOrder, wanted: ReportFilter
+    connect: Connect, order: ReportOrder, wanted: ReportFilter, *others: Connect
 ) -> AsyncIterator[list[ReportLine]]:
-    """Yield the postings that the report's sums are made of, portion by portion."""
-    async for pieces in _portions(connect, order):
+    """Yield the postings that the report's sums are made of, portion by portion, of several cells as for `rows`."""
+    async for pieces in _portions(order, connect, *others):
         yield [line for piece in pieces for line in listing.of_piece(order.report, wanted, piece)]
 
 
@@ -86,7 +87,34 @@ async def begun(portions: AsyncIterator[Portion]) -> AsyncIterator[Portion]:
     return all_portions()
 
 
-async def _portions(connect: Connect, order: ReportOrder) -> AsyncIterator[list[Piece]]:
+def _portions(order: ReportOrder, *connects: Connect) -> AsyncIterator[list[Piece]]:
+    """Return the pieces of all cells, by account, asset and number."""
+    each = [_of_cell(connect, order) for connect in connects]
+    return each[0] if len(each) == 1 else _merged(each)
+
+
+async def _merged(cells: Sequence[AsyncIterator[list[Piece]]]) -> AsyncIterator[list[Piece]]:
+    """Yield the pieces in one order; of each cell one portion is held."""
+    held = {number: deque[Piece]() for number in range(len(cells))}
+    while held:
+        for number in list(held):
+            while number in held and not held[number]:
+                portion = await anext(cells[number], None)
+                if portion is None:
+                    del held[number]
+                else:
+                    held[number].extend(portion)
+        ready: list[Piece] = []
+        while held and all(held.values()):
+            ready.append(min(held.values(), key=lambda pieces: _place(pieces[0])).popleft())
+        yield ready
+
+
+def _place(piece: Piece) -> tuple[str, str, int]:
+    return piece.span.foreign_id, piece.span.asset, piece.span.low
+
+
+async def _of_cell(connect: Connect, order: ReportOrder) -> AsyncIterator[list[Piece]]:
     after, more = None, True
     while more:
         async with connect() as db:

@@ -1,6 +1,6 @@
 """The endpoints of reports: two for each, its sums and the postings that they are made of."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, Final
@@ -11,7 +11,11 @@ from starlette.responses import Response, StreamingResponse
 from app.api import responses
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import AppContext, Context
+from app.api.cells import merged
+from app.api.cells.merged import Connect, Listing
+from app.api.cells.routing import Cells, InCells
+from app.api.context import AppContext
+from app.api.cursors import ListRequest
 from app.api.reports import csv_file, order, reading, texts, views
 from app.api.reports.order import Filters
 from app.api.reports.reading import ReportOrder
@@ -19,7 +23,6 @@ from app.api.reports.views import POSITIONS, SHAPES
 from app.db import Db
 from app.domain import reports
 from app.domain.access import Reach
-from app.domain.pages import PageRequest
 from app.domain.reports import REPORTS, Grouping, Position, Report, ReportFilter
 
 router = APIRouter(route_class=GuardedRoute)
@@ -27,7 +30,7 @@ router = APIRouter(route_class=GuardedRoute)
 Wanted = Annotated[Filters, Depends(order.filters)]
 Divided = Annotated[Grouping, Depends(order.grouping)]
 Listed = Annotated[ReportFilter, Depends(order.listed)]
-Positions = Annotated[PageRequest[Position], Depends(POSITIONS.request)]
+Positions = Annotated[ListRequest[Position], Depends(POSITIONS.request_over_cells)]
 IsCsv = Annotated[bool, Depends(order.is_csv)]
 SUMMARIES: Final = {
     "invoices": "What invoices brought",
@@ -62,32 +65,42 @@ class ReportEndpoints:
         )
 
     async def sums(
-        self, context: Context, reach: Within, wanted: Wanted, divided: Divided, is_csv: IsCsv
+        self, cells: InCells, reach: Within, wanted: Wanted, divided: Divided, is_csv: IsCsv
     ) -> Response:
         """Sums by period, account, asset and, of the ledger, by kind and bucket. Its lines come as they are read."""
-        asked = await self._order(context, reach, wanted, divided)
-        portions = await reading.begun(reading.rows(partial(_turn, context), asked))
+        first, *others = await _cells_of(cells, wanted)
+        asked = await self._order(first, reach, wanted, divided)
+        portions = await reading.begun(reading.rows(first, asked, *others))
         if not is_csv:
             return _json(texts.as_json(asked, portions))
         return _file(self._report, texts.as_csv(asked, portions, views.row, self._shape.row))
 
     async def rows(
-        self, context: Context, reach: Within, wanted: Wanted, listed: Listed, page: Positions, is_csv: IsCsv
+        self, cells: InCells, reach: Within, wanted: Wanted, listed: Listed, page: Positions, is_csv: IsCsv
     ) -> Response:
         """By account, asset and number. A page may be short or empty although the list goes on; CSV is all of it."""
-        asked = await self._order(context, reach, wanted, Grouping())
+        first, *others = connects = await _cells_of(cells, wanted)
+        asked = await self._order(first, reach, wanted, Grouping())
         if is_csv:
-            portions = await reading.begun(reading.lines(partial(_turn, context), asked, listed))
+            portions = await reading.begun(reading.lines(first, asked, listed, *others))
             return _file(self._report, texts.as_csv(asked, portions, views.line, self._shape.line))
-        async with _turn(context) as db:
-            lines = await reports.page(db, asked.report, asked.selection, listed, page)
-        return responses.show(self._shape.page.of(lines, partial(views.line, asked), POSITIONS))
+        listing = Listing(
+            lambda db, request: reports.page(db, asked.report, asked.selection, listed, request),
+            lambda line: line.position,
+            lambda line: tuple(reversed(line.position)),
+            newest_first=False,
+        )
+        lines = await merged.page(connects, listing, page)
+        return responses.show(self._shape.page.over_cells(lines, partial(views.line, asked)))
 
-    async def _order(
-        self, context: AppContext, reach: Reach, wanted: Filters, divided: Grouping
-    ) -> ReportOrder:
-        async with _turn(context) as db:
+    async def _order(self, connect: Connect, reach: Reach, wanted: Filters, divided: Grouping) -> ReportOrder:
+        async with connect() as db:
             return ReportOrder(self._report, await order.selection(db, wanted, reach), divided)
+
+
+async def _cells_of(cells: Cells, wanted: Filters) -> Sequence[Connect]:
+    """Return what opens connections to the cells of the accounts that are wanted."""
+    return [partial(_turn, context) for context in await cells.having(wanted.account)]
 
 
 @asynccontextmanager

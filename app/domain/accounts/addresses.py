@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import addresses, deposits
 from app.domain import batch, dogecoin
 from app.domain.accounts.account import ACCOUNT_KEY
@@ -19,6 +19,7 @@ from app.domain.dogecoin import Network
 from app.domain.installation import Installation, NotCurrent, why_not_current
 from app.domain.owner import AccountClosed, NoSuchAccount
 from app.domain.pages import Page, PageRequest
+from app.domain.queries import Query
 from app.domain.refusals import NotFound, Refusal
 
 GIVEN_BRANCHES: Final = (dogecoin.RECEIVE, ACCOUNT_KEY)
@@ -103,6 +104,16 @@ async def check(db: Db, network: Network, address: str) -> None:
         raise NoSuchAddress(address=address, field="address")
 
 
+async def _are_ours(db: ReadDb, scripts: Sequence[bytes]) -> list[bool]:
+    rows = await bulk.fetch_all(db, _OURS, {"scripts": scripts})
+    ours = {bytes(row["script"]) for row in rows}
+    return [script in ours for script in scripts]
+
+
+IS_OURS: Final = Query("address", plain(_are_ours))
+"""Whether an output script pays an address of this database's, of whatever purpose."""
+
+
 async def page(
     db: Db, network: Network, foreign_id: str, request: PageRequest[AddressCursor]
 ) -> Page[Address, AddressCursor]:
@@ -139,6 +150,11 @@ async def _unused(db: Db, accounts: Sequence[int]) -> Mapping[int, bytes]:
     return {row.id: bytes(row.script) for row in await db.execute(_UNUSED, {"accounts": list(accounts)})}
 
 
+_OURS: Final = Prepared(
+    sa.select(addresses.c.script).where(
+        addresses.c.script == sa.any_(sa.bindparam("scripts", type_=bulk.BYTES))
+    )
+)
 _UNUSED: Final = sa.text("""
     SELECT account.id, last.script FROM unnest(:accounts) AS account (id)
     CROSS JOIN LATERAL (

@@ -15,7 +15,13 @@ from app.domain.invoices.issuing import CREATE, InvoiceOrder, create
 from app.domain.invoices.items import ITEMS, Item
 from app.domain.invoices.items import shown as items_shown
 from app.domain.invoices.listing import ALL, InvoiceFilter, page
-from app.domain.invoices.pay_from_account import PAY_FROM, PAY_FROM_ON_CHAIN, PayFromOrder
+from app.domain.invoices.pay_from_account import (
+    PAY_ELSEWHERE,
+    PAY_FROM,
+    PAY_FROM_ON_CHAIN,
+    PayFromOrder,
+    on_chain_order,
+)
 from app.domain.invoices.pricing import Price, check_price
 from app.domain.invoices.receipts import (
     LockedInvoice,

@@ -78,6 +78,24 @@ PAY_FROM_ON_CHAIN: Final = Command(
 )
 
 
+async def on_chain_order(db: Db, order: PayFromOrder, network: Network) -> PayOrder | Refusal:
+    """Return the payment of what the invoice lacks now, for an account that another database has."""
+    invoice = (await receipts.lock(db, network, [order.address])).get(order.address)
+    return _pay_order(network, order, invoice)
+
+
+async def _request_asked(
+    db: Db, asked: Sequence[PayOrder | Refusal], _: Installation
+) -> list[Payment | Refusal]:
+    return batch.outcomes(asked, await requesting.request(db, batch.accepted(asked)))
+
+
+PAY_ELSEWHERE: Final = Command(
+    "payfrom", _request_asked, plain(payments.by_ids), lambda payment: str(payment.id), pays=True
+)
+"""Requests what `on_chain_order` has returned. A request that is repeated gets its payment, however the invoice is now."""
+
+
 def _pay_order(network: Network, order: PayFromOrder, invoice: LockedInvoice | None) -> PayOrder | Refusal:
     if invoice is None:
         return NoSuchInvoice(address=order.address, field="id")

@@ -52,7 +52,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery with its last attempts, oldest first; `next` is None unless it is due."""
+    """A delivery with its last attempts, oldest first; `next` is None unless it is due, `created` of a deleted one."""
 
     key: Key
     event_id: str
@@ -60,15 +60,20 @@ class DeliveryRecord:
     state: str
     next: datetime | None
     attempts: tuple[Attempt, ...]
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The events to send redelivers: after a position or from a time on, and before another; None is the end."""
+    """The events to send redelivers: after a position or from a time on, and before another; None is the end.
+
+    Where there are several cells, this is the range of the first, and `others` has those of the cells behind it.
+    """
 
     endpoint_id: int
     after: int | datetime
     before: int | datetime | None = None
+    others: tuple["Range", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +190,8 @@ async def _records(db: Db, endpoint_id: int, rows: Sequence[Row]) -> list[Delive
 
 def _record(row: Row, attempts: tuple[Attempt, ...]) -> DeliveryRecord:
     key, due = Key(row["endpoint_id"], row["position"]), row["state"] == "due"
-    return DeliveryRecord(
-        key, row["event_id"], row["type"], row["state"], row["next"] if due else None, attempts
-    )
+    due_at = row["next"] if due else None
+    return DeliveryRecord(key, row["event_id"], row["type"], row["state"], due_at, attempts, row["created"])
 
 
 async def _by_names(db: Db, names: Sequence[str]) -> Mapping[str, DeliveryRecord]:

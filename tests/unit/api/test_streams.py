@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api import application, context, streams
+from app.api import application, context
+from app.api.cells import event_signal
 from app.api.serving import serving
 from app.db.tables import accounts
 from app.domain import outbox
@@ -128,7 +129,7 @@ async def test_too_many_streams_are_turned_away_until_one_is_closed(
     client: httpx.AsyncClient, kennel: context.AppContext
 ) -> None:
     with ExitStack() as stack:
-        for _ in range(streams.LISTENERS):
+        for _ in range(event_signal.LISTENERS):
             stack.enter_context(kennel.event_signal.listener())
 
         refused = await client.get("/events/stream")
@@ -139,7 +140,7 @@ async def test_too_many_streams_are_turned_away_until_one_is_closed(
 
 
 async def test_who_wants_only_the_head_of_a_stream_gets_it_and_opens_none(client: httpx.AsyncClient) -> None:
-    answers = [await client.head("/events/stream") for _ in range(streams.LISTENERS + 1)]
+    answers = [await client.head("/events/stream") for _ in range(event_signal.LISTENERS + 1)]
 
     assert {answer.status_code for answer in answers} == {200}
     assert answers[0].headers["content-type"].startswith("text/event-stream")
@@ -169,7 +170,7 @@ async def test_streams_that_catch_up_together_use_few_connections(
 
     await asyncio.gather(*(catch_up() for _ in range(40)))
 
-    assert 0 < most <= streams.CATCHING_UP
+    assert 0 < most <= event_signal.CATCHING_UP
 
 
 async def test_a_stream_that_the_database_breaks_ends_with_one_line_in_the_log(
@@ -233,7 +234,7 @@ async def test_nobody_asks_where_the_events_end_while_nobody_listens(
 ) -> None:
     await happen(engine, kennel, "INV_CREATED")
 
-    assert await kennel.event_signal.rises(0, 0) is False
+    assert await kennel.event_signal.rises({0: 0}, 0) is False
     with kennel.event_signal.listener():
         await kennel.event_signal.step()
-    assert await kennel.event_signal.rises(0, 0) is True
+    assert await kennel.event_signal.rises({0: 0}, 0) is True

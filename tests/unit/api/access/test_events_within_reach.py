@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from app.api import context, streams
+from app.api.cells.event_log import EventLog, Wanted
 from app.db import Db
 from app.domain import access, outbox
 from app.domain.access import Reach
@@ -40,7 +41,8 @@ async def test_a_list_of_events_has_those_within_reach(
 
 
 async def test_a_stream_has_those_within_reach(told: context.AppContext) -> None:
-    chunks = streams.stream(told.event_signal, 0, {"ALL"}, None, Reach(prefix="my."))
+    log = EventLog(told.event_signal, [told.reads.connect], [0], Wanted(reach=Reach(prefix="my.")))
+    chunks = streams.stream(log, {0: 0})
 
     heard = b"".join([await anext(chunks) for _ in range(3)])
 
