@@ -37,6 +37,7 @@ from app.domain.webhooks.endpoints import (
 )
 from app.domain.webhooks.fan_out import OF_ACCOUNT, step
 from app.domain.webhooks.health import disabled
+from app.domain.webhooks.over_cells import over_cells
 from app.domain.webhooks.retention import EVENTS_SLICE, delete_expired, delivered_up_to, sweep
 from app.domain.webhooks.secrets import (
     ASYMMETRIC,

@@ -25,6 +25,8 @@ BY_REQUEST: Final = "somebody asked for it"
 
 Order = TypeVar("Order")
 Resource = TypeVar("Resource")
+HasAccount = Callable[[Db, str], Awaitable[bool]]
+"""Says whether there is an account of this name."""
 
 
 class TooMany(Conflict):
@@ -68,9 +70,13 @@ class Rotation:
     overlap: timedelta
 
 
-async def create(db: Db, new: NewEndpoint) -> Endpoint | Refusal:
+async def _has_account(db: Db, foreign_id: str) -> bool:
+    return bool(await accounts.owners(db, [foreign_id]))
+
+
+async def create(db: Db, new: NewEndpoint, has_account: HasAccount = _has_account) -> Endpoint | Refusal:
     """Create an endpoint. Its account must exist, and there is a limit for the account and one for all."""
-    if new.foreign_id is not None and not await accounts.owners(db, [new.foreign_id]):
+    if new.foreign_id is not None and not await has_account(db, new.foreign_id):
         return NoSuchAccount(foreign_id=new.foreign_id, field="foreign_id")
     await endpoints.lock_fan_out(db)  # one at a time
     if (refusal := await _refuse_too_many(db, new.foreign_id)) is not None:
@@ -80,7 +86,7 @@ async def create(db: Db, new: NewEndpoint) -> Endpoint | Refusal:
     return Endpoint.of((await bulk.fetch_all(db, row.returning(webhook_endpoints)))[0])
 
 
-async def change(db: Db, order: Change) -> Endpoint | Refusal:
+async def change(db: Db, order: Change, has_account: HasAccount = _has_account) -> Endpoint | Refusal:
     """Change an endpoint. While it is disabled it gets nothing; enabled again it goes on where it stopped."""
     values = {name: value for name, value in order.changes.items() if name != "state"}
     endpoint = await endpoints.lock(db, order.id)
@@ -88,7 +94,7 @@ async def change(db: Db, order: Change) -> Endpoint | Refusal:
         return NoSuchEndpoint(id=order.id, field="id")
     if endpoint.name is not None and (values or order.changes.get("state") == "disabled"):
         return OfTheConfiguration(name=endpoint.name)
-    if (refusal := await _refuse_account(db, endpoint, values)) is not None:
+    if (refusal := await _refuse_account(db, endpoint, values, has_account)) is not None:
         return refusal
     if values.get("url", endpoint.url) != endpoint.url:
         values["failing_since"] = None  # failures of the old URL do not count for the new one
@@ -154,12 +160,14 @@ def _unchangeable(endpoint_id: int, endpoint: Endpoint | None) -> Refusal | None
     return OfTheConfiguration(name=endpoint.name) if endpoint.name is not None else None
 
 
-async def _refuse_account(db: Db, endpoint: Endpoint, values: Mapping[str, Any]) -> Refusal | None:
+async def _refuse_account(
+    db: Db, endpoint: Endpoint, values: Mapping[str, Any], has_account: HasAccount
+) -> Refusal | None:
     """Refuse a new account that does not exist, or has too many endpoints."""
     name = values.get("foreign_id")
     if name is None or name == endpoint.foreign_id:
         return None
-    if not await accounts.owners(db, [name]):
+    if not await has_account(db, name):
         return NoSuchAccount(foreign_id=name, field="foreign_id")
     await endpoints.lock_fan_out(db)
     return await _refuse_too_many(db, name)

@@ -19,7 +19,7 @@ from app.api.serving import serving
 from app.chain import keys
 from app.db.bulk import insert
 from app.db.tables import ready_keys
-from app.domain import dogecoin, outbox
+from app.domain import dogecoin, outbox, webhooks
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from tests import cells as divided
@@ -104,7 +104,13 @@ def cells_on(database: divided.Cells, engines: Sequence[AsyncEngine]) -> Cells:
         commits = GroupCommit(engine, Installation(dogecoin.REGTEST, 6, token), lambda _: None)
         contexts.append(replace(context.of(engine, commits), pay_wait_seconds=0))
     first, *_ = database.map
-    everywhere = Everywhere(database.crossing, contexts[0].commits.installation, lambda _: None, first, {})
+    everywhere = Everywhere(
+        database.crossing,
+        contexts[0].commits.installation,
+        lambda _: None,
+        first,
+        webhooks.over_cells(database.map),
+    )
     return Cells.of(contexts, OverCells(None, everywhere, database.crossing))
 
 
