@@ -41,7 +41,7 @@ class Cells:
         self.contexts = tuple(contexts)
         self.only = self.contexts[0] if len(self.contexts) == 1 else None
         """The cell of an installation that has no other."""
-        self._over_cells = over_cells
+        self.over_cells = over_cells
         self.cell_map = CellMap(len(contexts))
         self.renamed = RenamedAccounts(contexts[0].queries, contexts[0].reads)
         self._addresses = CellAddresses([context.queries for context in contexts], contexts[0].network)
@@ -108,8 +108,8 @@ class Cells:
 
     @property
     def _over(self) -> OverCells:
-        assert self._over_cells is not None  # noqa: S101  only several cells come here
-        return self._over_cells
+        assert self.over_cells is not None  # noqa: S101  only several cells come here
+        return self.over_cells
 
     @property
     def _crossings(self) -> CrossingLane:

@@ -17,6 +17,7 @@ from app.api.cells.everywhere import Everywhere
 from app.api.cells.routing import Cells
 from app.api.serving import serving
 from app.chain import keys
+from app.crossings import Crossings
 from app.db.bulk import insert
 from app.db.tables import ready_keys
 from app.domain import dogecoin, outbox, webhooks
@@ -111,7 +112,9 @@ def cells_on(database: divided.Cells, engines: Sequence[AsyncEngine]) -> Cells:
         first,
         webhooks.over_cells(database.map),
     )
-    return Cells.of(contexts, OverCells(None, everywhere, database.crossing))
+    installations = [each.commits.installation for each in contexts]
+    crossings = Crossings(database.crossing, installations, lambda _command, _cells: None)
+    return Cells.of(contexts, OverCells(crossings, everywhere, database.crossing))
 
 
 @asynccontextmanager

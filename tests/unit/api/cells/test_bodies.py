@@ -1,13 +1,17 @@
 """What a body names is carried out where it lies."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.domain import dogecoin
+from app.api.cells.crossing_lane import NotBetweenCells
+from app.api.cells.routing import Cells
+from app.domain import dogecoin, transfers
 from tests import funding
 from tests.scenario import doge
 from tests.unit.api.cells.conftest import COUNT, Town, ids
+from tests.unit.domain.bank import order
 
 TREAT = {"type": "item", "name": "Treat", "value": "5", "quantity": 1}
 NOBODY = dogecoin.to_address(dogecoin.REGTEST, dogecoin.p2pkh(bytes(20)))
@@ -130,9 +134,55 @@ async def test_an_invoice_of_another_cell_is_paid_on_the_chain_once(town: Town) 
 
 async def test_money_between_cells_is_refused_where_nothing_carries_it(town: Town, bank: Names) -> None:
     rich, poor = bank
+    assert town.cells.over_cells is not None
+    apart = Cells(town.cells.contexts, replace(town.cells.over_cells, crossings=None))
 
-    single = await town.ask("/transfers", gift(rich[0], poor[1]))
-    many = await town.ask("/transfers", {"transfers": [gift(rich[0], poor[0]), gift(rich[0], poor[1])]})
+    with pytest.raises(NotBetweenCells):
+        await apart.submit(transfers.MAKE, order(rich[0], poor[1]), None, [rich[0], poor[1]])
 
-    assert {single.status_code, many.status_code} == {503}
-    assert [await gold(town, name) for name in poor] == ["0"] * COUNT
+
+async def test_transfers_between_cells_are_made_once_and_a_bulk_in_its_order(town: Town, bank: Names) -> None:
+    rich, poor = bank
+    gifts = [
+        gift(rich[0], poor[1], "10"),
+        gift(poor[1], poor[2], "7"),
+        gift(rich[3], poor[3]),
+        gift(rich[0], poor[0]),
+    ]
+
+    single = await town.post("/transfers", gift(rich[2], poor[3], "2"), key="single")
+    again = await town.ask("/transfers", gift(rich[2], poor[3], "2"), key="single")
+    items = (await town.post("/transfers", {"transfers": gifts}))["items"]
+    back = await town.post(f"/transfers/{single['id']}/reverse", {"amount": "0.5"})
+    listed = [number for page in await town.pages("/transfers", 3) for number in ids(page)]
+
+    assert (single["id"] % COUNT, single["to"]) == (2, poor[3])
+    assert (again.json()["id"], again.headers["Idempotent-Replayed"]) == (single["id"], "true")
+    assert ["error" in item for item in items] == [False, False, False, True]
+    assert [await gold(town, name) for name in poor] == ["0", "3", "7", "2.5"]
+    assert back["reverses"] == single["id"]
+    assert {single["id"], back["id"], *ids(items[:3])} <= set(listed)
+    assert len(listed) == len(set(listed)) == 4 + 5
+    assert (await town.get(f"/account/{poor[3]}/transfers"))["items"][-1]["from"] == rich[2]
+
+
+async def test_holds_escrows_and_invoices_cross_cells(town: Town, bank: Names) -> None:
+    rich, poor = bank
+    payer = town.names("payer")[1]
+    await town.open(payer)
+    await funding.fund(town.database.engines[1], {payer: doge(20)})
+
+    hold = await town.post(f"/account/{rich[0]}/hold", {"asset": "gold", "amount": "2"})
+    captured = await town.post(f"/hold/{hold['id']}/capture", {"to": poor[3]})
+    sale = {"order_id": "7", "buyer": rich[0], "seller": poor[2], "asset": "gold", "amount": "3"}
+    escrow = await town.post("/escrow", sale)
+    released = await town.post(f"/escrow/{escrow['id']}/release")
+    invoice = await town.post(f"/account/{poor[0]}/invoice", {"items": [TREAT]})
+    paid = await town.post(f"/invoice/{invoice['id']}/payfrom/{payer}")
+    refund = await town.post(f"/invoice/{invoice['id']}/refundtoacc/{payer}", {"amount": "3"})
+
+    assert (captured["state"], released["state"], paid["total"]) == ("CAPTURED", "RELEASED", "5")
+    assert (refund["to"], refund["amount"]) == (payer, "3")
+    assert [await gold(town, name) for name in (rich[0], poor[3], poor[2])] == ["5", "2", "3"]
+    assert ids((await town.get("/escrow"))["items"]) == [escrow["id"]]
+    assert ids((await town.get(f"/escrow?seller={poor[2]}"))["items"]) == [escrow["id"]]
