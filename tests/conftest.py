@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.cells import CellMap
+from app.cells import Cell, CellMap
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import server as postgres
@@ -26,6 +26,16 @@ from tests.cells import Cells, MakeCells
 
 TEMPLATE = f"template_kennel_{secrets.token_hex(8)}"
 SERVER_URL = "KENNEL_TEST_DATABASE_URL"
+ROOT = Path(__file__).resolve().parent.parent
+CELL = Cell(1, 4)
+RULES = Path("tests/unit/domain")
+ALSO_IN_A_CELL = {RULES / name for name in ("ledger", "holds", "escrows", "transfers")}
+ONLY_WHOLE = {
+    "test_a_balance_is_found_once_by_its_key_and_then_where_it_is_locked": "LOAD is for superusers",
+    "test_closed_payees_are_found_in_the_index_of_closed_accounts": "LOAD is for superusers",
+    "test_what_cannot_be_done_is_refused_by_name_and_moves_nothing": "names holds and escrows by 1, 2, 3",
+}
+"""Tests of those folders that do not run in a cell, with the reason."""
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
 
 
@@ -95,11 +105,26 @@ async def cloned(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
     await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have the tests of the rules run once more in one of several cells: there everything is as in an installation."""
+    folder = Path(metafunc.module.__file__ or "").relative_to(ROOT).parent
+    name = metafunc.function.__name__
+    if "database" in metafunc.fixturenames and folder in ALSO_IN_A_CELL and name not in ONLY_WHOLE:
+        metafunc.parametrize("database", [None, CELL], indirect=True, ids=["whole", "cell"])
+
+
 @pytest.fixture
-async def database(server: str) -> AsyncIterator[str]:
-    """Yield the URL of a database for this test."""
-    async with cloned(server) as url:
-        yield url
+async def database(server: str, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """Yield the URL of a database for this test, or of a cell of one."""
+    cell: Cell | None = getattr(request, "param", None)
+    async with cloned(server, TEMPLATE if cell is None else await _template_of(server, cell.cells)) as url:
+        yield url if cell is None else await _url_of(cell, url)
+
+
+async def _url_of(cell: Cell, url: str) -> str:
+    whole = Database(url, map=CellMap(cell.cells))
+    await whole.upgrade()
+    return whole.cells[cell.number].url
 
 
 @pytest.fixture
