@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,7 @@ import httpx
 from app import run
 from app.config import sources
 from app.db.database import Database, Shares
+from tests.cells import MakeCells
 
 ANYWHERE = {
     "KENNEL_ADMIN_BIND": "127.0.0.1:0",
@@ -45,3 +47,30 @@ def test_connections_are_shared_out_whole_and_every_part_has_some() -> None:
         assert sum(shares) + 1 == number  # one hears what other processes do
         assert min(shares) >= 2
     assert Shares.of(40) == Shares(loops=12, admin=19, public=8)
+
+
+async def test_a_program_of_four_cells_answers_for_all_of_them(cells: MakeCells, tmp_path: Path) -> None:
+    four = (await cells(4)).database
+    read = sources.read(
+        {
+            **ANYWHERE,
+            "KENNEL_HOME": str(tmp_path),
+            "KENNEL_ROLES": "http,follow,send,relay",
+            "KENNEL_CELLS": "4",
+        }
+        | {"KENNEL_DATABASE_CONNECTIONS": "50"}
+    )
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(run.running(read, replace(four, connections=50)))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=60))
+        root = f"http://127.0.0.1:{running.admin}"
+
+        names = [f"shop-{number}" for number in range(8)]
+        opened = [await client.post(f"{root}/account/{name}", content="{}") for name in names]
+        listed = (await client.get(f"{root}/accounts")).json()["items"]
+        address = (await client.post(f"{root}/account/{names[5]}/address", content="{}")).json()["address"]
+        picture = await client.get(f"http://127.0.0.1:{running.public}/address/{address}/qr.png")
+
+    assert {answer.status_code for answer in opened} == {200}
+    assert [account["foreign_id"] for account in listed] == names
+    assert picture.status_code == 200
