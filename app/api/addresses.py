@@ -10,7 +10,7 @@ from app.api.access.guarded_route import GuardedRoute
 from app.api.client_limits import Client
 from app.api.context import Commits, Context, Reading
 from app.api.fiat import FiatView
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import accounts, blocks, rates
 from app.domain.accounts import AddressCursor, addresses
 from app.domain.blocks import DepositCursor, ListedDeposit

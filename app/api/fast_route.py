@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from app.api.access.guarded_route import Answer, GuardedRoute, guarded
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 
 Call = Callable[..., Any]
 _PATH, _QUERY, _HEADER = "path", "query", "header"

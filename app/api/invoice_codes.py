@@ -6,7 +6,7 @@ from starlette.responses import Response
 from app.api import invoice_links, parameters, qr, revalidation
 from app.api.client_limits import Client
 from app.api.context import AppContext, Context
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import invoices
 
 router = APIRouter(route_class=LazyRoute)

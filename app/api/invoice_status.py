@@ -12,7 +12,7 @@ from app.api import fast_route, fields, parameters, responses, revalidation, str
 from app.api.context import Context, Queries
 from app.api.invoice_watch import InvoiceWatch
 from app.api.invoices import InvoiceState
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import invoices
 from app.domain.invoices import InvoiceStatus
 from app.money import show

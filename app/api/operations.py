@@ -14,7 +14,7 @@ from app.api import fields, idempotency_keys, parameters, responses
 from app.api.access.acting import Acting
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import Context, Reading
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import blocks, ledger
 from app.domain.audit import Totals
 from app.domain.blocks import Rescan

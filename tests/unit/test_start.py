@@ -5,6 +5,11 @@ import sys
 from typing import Final
 
 SERVING: Final = "import app.cli.serve, app.run, sys; print(*sys.modules)"
+BUILT: Final = """
+from app.api import application, context, invoices, layers, origins
+app = application.build("Kennel", [invoices.busy, invoices.public], str, layers.Face(callers=origins.Callers(frozenset())))
+print([route for router in (invoices.busy, invoices.public) for route in router.routes if "path" in vars(route)])
+"""
 ONLY_WHERE_USED: Final = {
     "PIL": "codes that are painted",
     "aiomqtt": "a broker",
@@ -12,6 +17,7 @@ ONLY_WHERE_USED: Final = {
     "amqtt": "the demo's broker",
     "bip_utils": "a seed that is opened",
     "devnet": "a test network",
+    "jinja2": "a page",
     "httpx": "TLS to a receiver or the node, and the demo",
     "rich": "tables and progress bars",
     "segno": "codes that are painted",
@@ -26,3 +32,9 @@ def test_what_serves_http_loads_no_library_before_it_is_used() -> None:
     modules = loaded.stdout.split()
     assert "app.api.application" in modules
     assert [name for name in modules if name.partition(".")[0] in ONLY_WHERE_USED] == []
+
+
+def test_no_route_is_built_before_it_is_asked_for() -> None:
+    built = subprocess.run([sys.executable, "-c", BUILT], capture_output=True, text=True, check=True)
+
+    assert built.stdout == "[]\n"

@@ -22,7 +22,7 @@ from app.api.access.authorize_page import Asked, Reader
 from app.api.access.callers import ANYONE, Caller
 from app.api.api_keys import SecretKeyView
 from app.api.context import AppContext, Commits, Context
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import access, characters
 from app.domain.access import Exchange, Grant, KeyRequest, Reach
 from app.domain.audit_log import Action

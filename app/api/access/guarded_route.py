@@ -11,7 +11,7 @@ from app.api import responses
 from app.api.access import callers, rules
 from app.api.access.callers import Caller, LacksScope
 from app.api.access.rules import Accounts, Rule
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 

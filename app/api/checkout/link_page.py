@@ -14,7 +14,7 @@ from app.api.checkout import link_view, page
 from app.api.checkout.link_view import LinkSubject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import accounts, links, rates
 from app.domain.installation import NotCurrent
 from app.domain.invoices import Invoice

@@ -19,7 +19,7 @@ from app.api.checkout.screens import UNKNOWN
 from app.api.checkout.view import PayView, Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import accounts, invoices, sightings
 
 if TYPE_CHECKING:  # loaded with the first page

@@ -11,7 +11,7 @@ from app.api.checkout import page
 from app.api.checkout.view import Subject
 from app.api.checkout.visit import Visit
 from app.api.context import AppContext, Context
-from app.api.lazy_route import LazyRoute
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import invoices
 from app.domain.installation import NotCurrent
 from app.domain.invoices import NotRenewable, RenewOrder
