@@ -19,7 +19,9 @@ from app.chain.keys import Keyring, ReadyKey
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
 from app.chain.seed_file import SeedFile
-from app.domain import blocks, dogecoin
+from app.db import Db
+from app.db.all_cells import AllCells
+from app.domain import accounts, blocks, dogecoin
 from app.domain.accounts import ACCOUNT_KEY
 from app.domain.blocks import Block, RecoveredAccount, Rules, Tip, TipMoved
 from app.runtime.lease import Lease
@@ -65,9 +67,13 @@ class SearchScope:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What was found. `used` accounts were ever paid; the chain was read `readings` times."""
+    """What was found: `accounts` up to the number `last`, of which `used` were ever paid.
+
+    The chain was read `readings` times.
+    """
 
     accounts: int
+    last: int
     used: int
     addresses: int
     readings: int
@@ -76,17 +82,25 @@ class RecoveryReport:
 
 
 class Recovery:
-    """One recovery. `lease` is the follower's, so that nobody else moves the ledger meanwhile."""
+    """One recovery, of all cells. `leases` are those of their followers, so that nobody else moves a ledger meanwhile."""
 
     def __init__(
-        self, engine: AsyncEngine, node: Node, rules: Rules, seed: tuple[SeedFile, Keyring], lease: Lease
+        self,
+        cells: AllCells,
+        node: Node,
+        rules: Rules,
+        seed: tuple[SeedFile, Keyring],
+        leases: Sequence[Lease],
     ) -> None:
-        self._engine = engine
+        self._cells = cells
         self._node = node
         self._rules = rules
         self._seed_file, self._keyring = seed
-        self._lease = lease
-        self._follower = Follower(engine, node, rules, lease, lambda: None)
+        self._leases = leases
+        self._followers = [
+            Follower(engine, node, rules, lease, lambda: None)
+            for engine, lease in zip(cells.engines, leases, strict=True)
+        ]
 
     async def run(self, scope: SearchScope, progress: Progress) -> RecoveryReport:
         """Recover what `scope` finds. After a kill at any moment, all of it is written or nothing.
@@ -94,8 +108,9 @@ class Recovery:
         Raises Stopped and the domain's NotEmpty, which are sentences for the operator, and the node's errors.
         """
         await self._hold_lease()
-        async with self._engine.begin() as db:
-            await blocks.check_empty(db)
+        for engine in self._cells.engines:
+            async with engine.begin() as db:
+                await blocks.check_empty(db)
         tip = await self._follow_to_tip()
         if scope.first > tip.height:
             raise Stopped(f"The chain has no block {scope.first} yet; its tip is block {tip.height}.")
@@ -105,8 +120,10 @@ class Recovery:
         readings = await self._search(search, scope, tip, progress)
         wallets = await asyncio.to_thread(self._wallets, search, scope.gap)
         await self._write(search, tip, wallets, scope)
+        numbers = [wallet.number for of_cell in wallets for wallet in of_cell]
         return RecoveryReport(
-            accounts=len(wallets),
+            accounts=len(numbers),
+            last=max(numbers, default=-1),
             used=len({account for account, _ in search.last_used}),
             addresses=search.address_count,
             readings=readings,
@@ -116,24 +133,25 @@ class Recovery:
 
     async def close(self) -> None:
         """Let a follower begin."""
-        await self._follower.close()
+        for follower in self._followers:
+            await follower.close()
 
     async def _hold_lease(self) -> None:
-        if not await self._lease.held():
+        if not all([await lease.held() for lease in self._leases]):
             raise Stopped(
                 "Kennel is running on this database: stop it for the time of the recovery, and begin again."
             )
 
     async def _follow_to_tip(self) -> Tip:
-        """Bring the ledger, which has no accounts yet, to the node's tip."""
+        """Bring the ledgers, which have no accounts yet, to the node's tip."""
         for _ in range(3):  # a block may come after the last step
-            while await self._follower.step():
-                pass
+            for follower in self._followers:
+                while await follower.step():
+                    pass
             best = await self._node.chain_state()
-            async with self._engine.connect() as db:
-                tip = await blocks.tip(db)
-            if tip is not None and tip.hash == best.hash:
-                return tip
+            tips = [await _tip(engine) for engine in self._cells.engines]
+            if all(tip is not None and tip.hash == best.hash for tip in tips) and tips[0]:
+                return tips[0]
         raise Stopped("The node has not read the whole chain yet; begin again when it has.")
 
     async def _derive(self, search: GapSearch, scope: SearchScope, progress: Progress) -> None:
@@ -202,10 +220,15 @@ class Recovery:
                 await asyncio.sleep(seconds)
         return await block_reader.fetch(self._node, first, count)
 
-    def _wallets(self, search: GapSearch, gap: int) -> list[RecoveredAccount]:
-        """Return all accounts up to the last that was ever paid: accounts are opened one after the other."""
-        last = max((account for account, _ in search.last_used), default=-1)
-        return [self._wallet(search, number, gap) for number in search.accounts(last)]
+    def _wallets(self, search: GapSearch, gap: int) -> list[list[RecoveredAccount]]:
+        """Return of each cell all accounts up to its last that was ever paid: they are opened one after the other."""
+        of_number = self._cells.map.of_number
+        wallets = []
+        for cell in range(len(self._cells)):
+            used = (account for account, _ in search.last_used if of_number(account) == cell)
+            numbers = search.accounts(max(used, default=-1))
+            wallets.append([self._wallet(search, n, gap) for n in numbers if of_number(n) == cell])
+        return wallets
 
     def _wallet(self, search: GapSearch, number: int, gap: int) -> RecoveredAccount:
         ends = [beyond(search.last_used.get((number, branch), -1), gap) for branch in gap_search.BRANCHES]
@@ -218,21 +241,37 @@ class Recovery:
         return RecoveredAccount(number, key.xpub, address, ends[0], ends[1], scripts)
 
     async def _write(
-        self, search: GapSearch, tip: Tip, wallets: Sequence[RecoveredAccount], scope: SearchScope
+        self, search: GapSearch, tip: Tip, wallets: Sequence[Sequence[RecoveredAccount]], scope: SearchScope
     ) -> None:
         handed_out = scope.accounts - 1
-        await asyncio.to_thread(self._seed_file.raise_highest, handed_out)
+        for each in self._cells.map:
+            await asyncio.to_thread(self._seed_file.raise_highest, handed_out, each)
         read = [search.blocks[height] for height in sorted(search.blocks)]
         await self._hold_lease()
         try:
-            async with self._engine.begin() as db:
-                if wallets:
-                    await seed_claim.take_over(db, self._keyring)
-                await blocks.restore(db, self._rules, tip, wallets, read, handed_out)
+            async with self._cells.crossing.begin() as db:
+                for cell, of_cell in enumerate(wallets):
+                    await self._cells.enter(db, cell)
+                    if any(wallets):
+                        await seed_claim.take_over(db, self._keyring)
+                    await blocks.restore(db, self._rules, tip, of_cell, read, handed_out)
+                    await self._note_names(db, cell, of_cell)
         except TipMoved:
             raise Stopped(
                 "Another Kennel has followed the chain meanwhile: stop it and begin again."
             ) from None
+
+    async def _note_names(self, db: Db, cell: int, wallets: Sequence[RecoveredAccount]) -> None:
+        """Note where the accounts are whose names of now would have them looked for in another cell."""
+        names = [wallet.foreign_id for wallet in wallets]
+        moved = [name for name in names if self._cells.map.of_account(name) != cell]
+        if moved:
+            await accounts.note_moved(db, moved, cell)
+
+
+async def _tip(engine: AsyncEngine) -> Tip | None:
+    async with engine.connect() as db:
+        return await blocks.tip(db)
 
 
 async def _add_accounts(

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from app.config.settings import Settings
 from app.config.values import SettingsError
 from app.configured_node import NoNode
 from app.db import is_outage
+from app.db.all_cells import AllCells
 from app.db.database import Database, DatabaseUnavailable
 from app.db.embedded.programs import EmbeddedError
 from app.domain import dogecoin
@@ -102,10 +103,37 @@ def errors_in_one_sentence() -> Iterator[None]:
         sys.exit(f"kennel: The database went away meanwhile: {reason}. Start it again.")
 
 
+@asynccontextmanager
+async def cells_of(database: Database, revision: str = "head") -> AsyncIterator[AllCells]:
+    """Yield all cells for statements that may take long, after they were brought to the schema of this version.
+
+    An older `revision` of it is for a new database alone.
+    """
+    async with database.without_timeouts(revision) as every, AsyncExitStack() as stack:
+        if database.map.cells == 1:
+            yield AllCells.of_one(every)
+            return
+        engines = [
+            await stack.enter_async_context(cell.without_timeouts(revision)) for cell in database.cells
+        ]
+        yield AllCells(tuple(engines), every)
+
+
 async def on_database(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
-    """Do the work on the database, after it was brought to the schema of this version."""
+    """Do work that knows no cells on the database of an installation of one."""
     async with database.without_timeouts() as engine:
         return await work(engine)
+
+
+async def on_cells(database: Database, work: Callable[[AllCells], Awaitable[Result]]) -> Result:
+    """Do the work on all cells."""
+    async with cells_of(database) as cells:
+        return await work(cells)
+
+
+async def on_shared(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    """Do work that is about what all cells share: it is found from each of them."""
+    return await on_cells(database, lambda cells: work(cells.engines[0]))
 
 
 def seed_file(settings: Settings) -> SeedFile:

@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from app import configured_node
-from app.audit import AuditReport, DeriveXpubs
-from app.audit import run as run_audit
-from app.cli import audit_table, backup, export, maintenance, ports, progress, recover
+from app.audit import AuditReport, DeriveXpubs, over_cells
+from app.cli import audit_table, backup, maintenance, ports, progress, recover, rename
+from app.cli.books import export, verify
 from app.cli.cells import cells
-from app.cli.command import errors_in_one_sentence, on_database, read_settings, seed_file, started
+from app.cli.command import errors_in_one_sentence, on_cells, read_settings, seed_file, started
 from app.cli.demo.running import show as show_demo
 from app.cli.keys import keys
 from app.cli.report import report
@@ -41,9 +41,9 @@ def add_to(commands: typer.Typer) -> None:
     for other in (
         recover.rescan,
         recover.recover,
-        recover.rename,
+        rename.rename,
         export.export,
-        export.verify,
+        verify.verify,
         report,
         backup.backup,
         backup.restore,
@@ -77,7 +77,7 @@ def migrate() -> None:
 
 def audit() -> None:
     """Check the books against each other; exit with 1 if they are wrong, with 2 if only coins lack."""
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         report = asyncio.run(_audit(settings, database))
     audit_table.show(report)
     sys.exit(audit_table.exit_code(report))
@@ -90,15 +90,15 @@ def resume(
     ] = "0",
 ) -> None:
     """Let payments go on after something has paused them."""
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         print(asyncio.run(_resume(settings, database, payouts=payouts, owing=owing)))
 
 
 def cover() -> None:
     """Let KENNEL_PLATFORM_ACCOUNT bear what balances show beyond the coins that there are."""
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         platform = settings.platform_account
-        print(asyncio.run(on_database(database, lambda engine: maintenance.cover(engine, platform))))
+        print(asyncio.run(on_cells(database, lambda cells: maintenance.cover(cells, platform))))
 
 
 def restored(
@@ -107,11 +107,9 @@ def restored(
     ] = False,
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         home, network = settings.home, dogecoin.network_by_name(settings.network)
-        work = on_database(
-            database, lambda engine: maintenance.restored(engine, home, network, anyway=anyway)
-        )
+        work = on_cells(database, lambda cells: maintenance.restored(cells, home, network, anyway=anyway))
         print(asyncio.run(work))
 
 
@@ -121,19 +119,19 @@ def consolidate(
     ] = 500,
 ) -> None:
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         network, payer = dogecoin.network_by_name(settings.network), settings.platform_account
-        work = on_database(database, lambda engine: maintenance.consolidate(engine, network, payer, at_most))
+        work = on_cells(database, lambda cells: maintenance.consolidate(cells, network, payer, at_most))
         print(asyncio.run(work))
 
 
 @cold.command("return")
 def give_return_address() -> None:
     """Print an address: what is paid to it is money from cold storage, and no account's deposit."""
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         network = dogecoin.network_by_name(settings.network)
         terms = Installation(network, settings.confirmations, str, settings.platform_account)
-        print(asyncio.run(on_database(database, lambda engine: maintenance.cold_return(engine, terms))))
+        print(asyncio.run(on_cells(database, lambda cells: maintenance.cold_return(cells, terms))))
 
 
 @seed.command("show")
@@ -159,7 +157,7 @@ async def _audit(settings: Settings, database: Database) -> AuditReport:
     keys = _keys(settings)
     async with configured_node.beside(settings) as node:
         coins = questions.coins_of(node)
-        return await on_database(database, lambda engine: run_audit(engine, coins, derive_xpubs=keys))
+        return await on_cells(database, lambda cells: over_cells.run(cells, coins, derive_xpubs=keys))
 
 
 def _keys(settings: Settings) -> DeriveXpubs | None:
@@ -173,6 +171,6 @@ def _keys(settings: Settings) -> DeriveXpubs | None:
 async def _resume(settings: Settings, database: Database, *, payouts: bool, owing: str) -> str:
     amount = maintenance.amount(owing)
     async with configured_node.beside(settings) as node:
-        return await on_database(
-            database, lambda engine: maintenance.resume(engine, node, with_payouts=payouts, owing=amount)
+        return await on_cells(
+            database, lambda cells: maintenance.resume(cells, node, with_payouts=payouts, owing=amount)
         )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.access import authentication, authorize
 from app.cli import operator
-from app.cli.command import on_database, started
+from app.cli.command import on_shared, started
 from app.cli.maintenance import CannotBeDone
 from app.domain import access
 from app.domain.access import SCOPES, ApiKey, NewKey, Reach
@@ -94,12 +94,12 @@ def create(
     description: Annotated[str, typer.Option(help="Whose it is, for your own list.")] = "",
 ) -> None:
     """Make a key and print it, once: only its hash is stored."""
-    with started(beside=True) as (_, database):
+    with started(beside=True, over_cells=True) as (_, database):
         secret = secrets.token_urlsafe(32)
         reach = Reach(frozenset(account or ()), prefix)
         ends = expiry(expires, datetime.now(UTC))
         new = _checked(authentication.digest_of(secret), frozenset(scope), reach, description, ends)
-        made = asyncio.run(on_database(database, lambda engine: make(engine, new)))
+        made = asyncio.run(on_shared(database, lambda engine: make(engine, new)))
     typer.echo(authentication.written(made.id, secret))
     typer.echo(f"Key {made.id}. It is shown only now.", err=True)
 
@@ -133,8 +133,8 @@ def authorize_page(
     ],
 ) -> None:
     """Print a link to the page on which you grant a shop's plugin its key, without a token or another key."""
-    with started(beside=True) as (_, database):
-        typer.echo(asyncio.run(on_database(database, lambda engine: link_to(engine, address))))
+    with started(beside=True, over_cells=True) as (_, database):
+        typer.echo(asyncio.run(on_shared(database, lambda engine: link_to(engine, address))))
     typer.echo(
         "Open it within 15 minutes, look at what is asked for, and grant it: it is good for once.", err=True
     )
@@ -143,13 +143,13 @@ def authorize_page(
 @keys.command("list")
 def show() -> None:
     """Show the keys, without their secrets."""
-    with started(beside=True) as (_, database):
-        every = asyncio.run(on_database(database, listed))
+    with started(beside=True, over_cells=True) as (_, database):
+        every = asyncio.run(on_shared(database, listed))
     Console().print(table(every))
 
 
 @keys.command("revoke")
 def revoke(number: Annotated[int, typer.Argument(help="The key's number, as in the list.")]) -> None:
     """End a key for good."""
-    with started(beside=True) as (_, database):
-        typer.echo(asyncio.run(on_database(database, lambda engine: end(engine, number))))
+    with started(beside=True, over_cells=True) as (_, database):
+        typer.echo(asyncio.run(on_shared(database, lambda engine: end(engine, number))))

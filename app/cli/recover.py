@@ -1,21 +1,22 @@
-"""The commands `rescan` (read the chain again), `recover` (make a lost database from it) and `rename`."""
+"""The commands `rescan` (read the chain again) and `recover` (make a lost database from it)."""
 
 import asyncio
 import getpass
 import secrets
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import configured_node
-from app.chain import block_reader, recovery
+from app.cells import CellMap
+from app.chain import block_reader, recovery, sent_marker
 from app.chain.block_reader import Pruned, UnreadableBlock
 from app.chain.follower import Follower, WrongChain
 from app.chain.keys import Keyring
@@ -23,14 +24,12 @@ from app.chain.node import Node
 from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_record import SeedRecord
-from app.chain.sent_marker import SENT_FILE
 from app.cli import operator, progress
-from app.cli.command import seed_file, started
-from app.cli.progress import Advance
-from app.config import values
+from app.cli.command import cells_of, seed_file, started
 from app.config.settings import Settings
+from app.db.all_cells import AllCells
 from app.db.database import Database
-from app.domain import access, accounts, blocks, dogecoin, webhooks
+from app.domain import blocks, dogecoin
 from app.domain.blocks import Rules
 from app.domain.refusals import Refusal
 from app.runtime import lease as leases
@@ -71,23 +70,16 @@ Words = Annotated[
 
 def rescan(height: From) -> None:
     """Read the blocks from a height on again, beside a running Kennel or without one."""
-    with started(beside=True) as (settings, database), _errors_in_one_sentence():
+    with started(beside=True, over_cells=True) as (settings, database), _errors_in_one_sentence():
         asyncio.run(_rescan(settings, database, height, _console()))
 
 
 def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
     """Make a lost database again from the seed and the chain; the database must be empty."""
-    with started() as (settings, database), _errors_in_one_sentence():
+    with started(over_cells=True) as (settings, database), _errors_in_one_sentence():
         if words:
             seed_file(settings).create(settings.seed_passphrase or "", height, _typed_words())
         asyncio.run(_recover(settings, database, (number, gap, height), _console()))
-
-
-def rename(old: str, new: str) -> None:
-    """Give an account another foreign_id."""
-    with started(beside=True) as (settings, database), _errors_in_one_sentence():
-        asyncio.run(_rename(database, old, new, settings.platform_account))
-        _console().print(f"{old} is now called {new}.")
 
 
 @contextmanager
@@ -113,23 +105,35 @@ def _console() -> Console:
 
 
 async def _rescan(settings: Settings, database: Database, height: int, console: Console) -> None:
-    async with _open(settings, database) as (engine, node):
+    async with _open(settings, database) as (cells, node):
         lowest = await block_reader.lowest_height(node)
-        async with engine.begin() as transaction:
-            accepted = await blocks.rescan_from(transaction, height, lowest)
-            if isinstance(accepted, Refusal):
-                raise accepted
+        async with cells.crossing.begin() as transaction:
+            for cell in range(len(cells)):
+                await cells.enter(transaction, cell)
+                accepted = await blocks.rescan_from(transaction, height, lowest)
+                if isinstance(accepted, Refusal):
+                    raise accepted
             await operator.log(transaction, "chain.rescan", str(height), {"rescan_height": height})
-        follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
-        try:
-            with progress.shown(console) as advance:
-                tip = await _until_read(engine, follower, height, advance)
-        finally:
-            await follower.close()
-        console.print(f"The blocks from {height} to {tip} have been read again.")
+        tips = []
+        with progress.shown(console) as advance:
+            for engine, stage in zip(cells.engines, _stages(cells), strict=True):
+                follower = Follower(engine, node, _rules(settings), _lease(engine), lambda: None)
+                try:
+                    tips.append(await _until_read(engine, follower, height, partial(advance, stage)))
+                finally:
+                    await follower.close()
+        console.print(f"The blocks from {height} to {min(tips)} have been read again.")
 
 
-async def _until_read(engine: AsyncEngine, follower: Follower, height: int, advance: Advance) -> int:
+def _stages(cells: AllCells) -> list[str]:
+    """Say what is done, in each cell."""
+    name = "Reading blocks again"
+    return [name] if len(cells) == 1 else [f"{name} in {cell.schema}" for cell in cells.map]
+
+
+async def _until_read(
+    engine: AsyncEngine, follower: Follower, height: int, advance: Callable[[int, int], None]
+) -> int:
     """Do the follower's steps as long as no other process does; return the tip's height at the end."""
     while True:
         async with engine.connect() as connection:
@@ -139,7 +143,7 @@ async def _until_read(engine: AsyncEngine, follower: Follower, height: int, adva
         next_height = tip.height + 1
         if tip.rescan_height is not None:
             next_height = min(max(tip.rescan_height, height), tip.height)
-        advance("Reading blocks again", next_height - height, tip.height - height + 1)
+        advance(next_height - height, tip.height - height + 1)
         if tip.rescan_height is None:
             return tip.height
         if not await follower.step():
@@ -154,10 +158,11 @@ async def _recover(settings: Settings, database: Database, options: ScopeOptions
     if record.skipped:
         console.print(f"`kennel restored` has left out {record.skipped:,} addresses of every account.")
     scope = scope_of(record, options)
-    async with _open(settings, database) as (engine, node):
-        lease = _lease(engine)
-        await _wait_for(lease)
-        recovering = Recovery(engine, node, _rules(settings), (file, keyring), lease)
+    async with _open(settings, database) as (cells, node):
+        following = [_lease(engine) for engine in cells.engines]
+        for lease in following:
+            await _wait_for(lease)
+        recovering = Recovery(cells, node, _rules(settings), (file, keyring), following)
         try:
             with progress.shown(console) as advance:
                 report = await recovering.run(scope, advance)
@@ -165,10 +170,10 @@ async def _recover(settings: Settings, database: Database, options: ScopeOptions
             await recovering.close()
         console.print(summary(report, scope))
         if report.accounts:
-            async with engine.begin() as transaction:
+            async with cells.engines[0].begin() as transaction:
                 found = {"accounts": report.accounts, "deposits": report.deposits}
                 await operator.log(transaction, "database.recover", "", found)
-            console.print(next_command(settings.home))
+            console.print(next_command(settings.home, cells.map))
 
 
 def scope_of(record: SeedRecord, options: ScopeOptions) -> SearchScope:
@@ -189,22 +194,26 @@ async def _wait_for(lease: Lease) -> None:
         await asyncio.sleep(1)
 
 
+_ONE: Final = CellMap()
 _WITH_SENT_FILE: Final = (
-    f"{SENT_FILE} remembers payments that the lost database had sent, so the sender would stop: run "
+    "{} remembers payments that the lost database had sent, so the sender would stop: run "
     "`kennel restored` before `kennel serve`. Then nothing is sent until you have seen that they are all in "
     "the chain and run `kennel resume`. It also leaves out 10,000 addresses of every account, and notes that "
     "in the seed file for another recovery."
 )
 _WITHOUT_SENT_FILE: Final = (
-    f"There is no {SENT_FILE} that would tell what the lost database had sent. If payments may have been on "
+    "There is no {} that would tell what the lost database had sent. If payments may have been on "
     "their way, run `kennel restored --anyway` before `kennel serve`: then nothing is sent until you have "
     "looked and run `kennel resume`."
 )
 
 
-def next_command(home: Path) -> str:
+def next_command(home: Path, cells: CellMap = _ONE) -> str:
     """Say what to do about payments that no block holds yet: the chain does not know them."""
-    return _WITH_SENT_FILE if (home / SENT_FILE).exists() else _WITHOUT_SENT_FILE
+    names = [sent_marker.sent_file(cell) for cell in cells]
+    there = [name for name in names if (home / name).exists()]
+    sentence = _WITH_SENT_FILE if there else _WITHOUT_SENT_FILE
+    return sentence.format(" or ".join(there or names))
 
 
 def summary(report: RecoveryReport, scope: SearchScope) -> str:
@@ -215,37 +224,24 @@ def summary(report: RecoveryReport, scope: SearchScope) -> str:
     )
     if not report.accounts:
         return f"{searched}: none was ever paid, and nothing was written."
+    names = f"recovered-0 to recovered-{report.last}"
+    accounts = (
+        f"Accounts {names}" if report.accounts == report.last + 1 else f"{report.accounts:,} of {names}"
+    )
     return (
         f"{searched}.\n"
         f"Found {report.deposits:,} payments to {report.used:,} accounts, of which {report.spends:,} are "
         f"spent again. The chain was read {report.readings} times.\n"
-        f"Accounts recovered-0 to recovered-{report.accounts - 1} are open: give them their names with "
+        f"{accounts} are open: give them their names with "
         "`kennel rename`."
     )
 
 
-async def _rename(database: Database, old: str, new: str, platform: str) -> None:
-    if accounts.is_malformed(new):
-        raise Stopped(f"The new name is not {values.FOREIGN_ID}.")
-    if old == platform:
-        raise Stopped(
-            f"{old} is where fees go: set KENNEL_PLATFORM_ACCOUNT to another account before you rename it."
-        )
-    try:
-        async with database.without_timeouts() as engine, engine.begin() as transaction:
-            await accounts.rename(transaction, old, new)
-            await webhooks.rename(transaction, old, new)
-            await access.rename(transaction, old, new)
-            await operator.log(transaction, "account.rename", new, {"foreign_id": new}, {"foreign_id": old})
-    except exc.IntegrityError:
-        raise accounts.NameTaken(foreign_id=new) from None
-
-
 @asynccontextmanager
-async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AsyncEngine, Node]]:
-    """Yield the database, brought to this version's schema, and the node."""
-    async with database.without_timeouts() as engine, configured_node.running_or_idle(settings) as node:
-        yield engine, node
+async def _open(settings: Settings, database: Database) -> AsyncIterator[tuple[AllCells, Node]]:
+    """Yield all cells, brought to this version's schema, and the node."""
+    async with cells_of(database) as cells, configured_node.running_or_idle(settings) as node:
+        yield cells, node
 
 
 def _rules(settings: Settings) -> Rules:

@@ -6,14 +6,15 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import audit
-from app.audit import AuditReport, FetchCoins
+from app.audit import AuditReport, FetchCoins, over_cells
 from app.chain.rpc import Slots
 from app.db import reads
+from app.db.all_cells import AllCells
 from app.domain.audit import results
 from app.runtime.lease import Lease
 
@@ -34,7 +35,10 @@ async def rest(seconds: float, cells: int = 1) -> None:
 
 
 class Audits:
-    """Runs whole audits, each in a task of its own: a step of a loop is short. The lease only saves work."""
+    """Runs whole audits, each in a task of its own: a step of a loop is short. The lease only saves work.
+
+    `among`: all cells, and the number of the one whose `engine` this is.
+    """
 
     def __init__(
         self,
@@ -44,13 +48,14 @@ class Audits:
         every: timedelta,
         *,
         rest: Callable[[float], Awaitable[None]] = rest,
+        among: tuple[AllCells, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._fetch_coins = fetch_coins
+        cells, number = among or (AllCells.of_one(engine), 0)
+        self._audit = partial(over_cells.of_cell, cells, number, fetch_coins, rest)
         self._lease = lease
         self._every = every
-        self._rest = rest
         self._clock = clock
         self._look_at = clock()
         self._running: asyncio.Task[AuditReport] | None = None
@@ -61,7 +66,7 @@ class Audits:
             await self._stop()
             return False
         if self._running is None and await self._due():
-            self._running = asyncio.create_task(audit.run(self._engine, self._fetch_coins, rest=self._rest))
+            self._running = asyncio.create_task(self._audit())
         if self._running is not None and self._running.done():
             ended, self._running = self._running, None
             await self._note(ended.result())

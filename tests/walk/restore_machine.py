@@ -16,6 +16,7 @@ from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind, SentMarker
 from app.cli import maintenance
+from app.db.all_cells import AllCells
 from app.db.engine import open_engine
 from app.domain import accounts, blocks, installation, payments
 from app.domain.accounts import AddressOrder
@@ -196,12 +197,12 @@ class RestoreMachine(AsyncMachine):
         self.harness = ChainHarness(engine, self.harness.node, self.home, self.harness.url)
         if tries:
             await self._try(dump)
-        await maintenance.restored(engine, self.home, REGTEST, anyway=True)
+        await maintenance.restored(AllCells.of_one(engine), self.home, REGTEST, anyway=True)
         self.restores += 1
         await self.harness.follow()
         async with engine.connect() as connection:
             shortfall = await blocks.shortfall(connection)
-        await maintenance.resume(engine, self.harness.node, owing=shortfall)
+        await maintenance.resume(AllCells.of_one(engine), self.harness.node, owing=shortfall)
         await self.harness.audit()
         type(self).restored += 1
 

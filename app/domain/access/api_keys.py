@@ -233,7 +233,11 @@ async def note_uses(db: Db, ids: Collection[int]) -> None:
 
 async def rename(db: Db, old: str, new: str) -> None:
     """Let keys that name the account `old` name it `new`."""
-    naming = sa.select(api_keys.c.id).where(api_keys.c.accounts.any(old)).order_by(api_keys.c.id)
+    naming = (
+        sa.select(api_keys.c.id)
+        .where(sa.literal(old, sa.Text) == sa.any_(api_keys.c.accounts))
+        .order_by(api_keys.c.id)
+    )
     ids = (await db.scalars(naming.with_for_update(key_share=True))).all()
     renamed = sa.func.array_replace(api_keys.c.accounts, old, new)
     await db.execute(sa.update(api_keys).where(api_keys.c.id.in_(ids)).values(accounts=renamed))

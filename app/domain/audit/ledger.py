@@ -10,7 +10,7 @@ from app.db.tables import (
     CLAWBACK,
     COLD_STORAGE,
     NETWORK_FEES,
-    TREASURY,
+    WITHOUT_BALANCE,
     WORLD,
     assets,
     balances,
@@ -33,7 +33,10 @@ BUCKETS: Final = ("available", "incoming", "held", "outgoing")
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of an asset, in its smallest unit; only Dogecoin has others than `customers` and `treasury`."""
+    """Sums of an asset, in its smallest unit; only Dogecoin has others than `customers`, `treasury` and `clearing`.
+
+    Over all cells `clearing` is zero: what one owes, others are owed.
+    """
 
     asset: str
     decimals: int
@@ -45,12 +48,13 @@ class Totals:
     network_fees: int
     treasury: int = 0
     cold: int = 0
+    clearing: int = 0
 
     @property
     def difference(self) -> int:
-        """By how much customers and clawback have more than there is, or was issued: always zero."""
+        """By how much customers, clawback and other cells have more than there is, or was issued: always zero."""
         reserves = self.coins + self.in_transit + self.cold
-        return self.customers + self.clawback - reserves + self.treasury
+        return self.customers + self.clawback + self.clearing - reserves + self.treasury
 
     def shown(self, name: str) -> str:
         """Return one of the sums as decimal text."""
@@ -62,7 +66,7 @@ class Totals:
         if self.difference:
             other = "custody" if self.asset == DOGE else "what the treasury issued"
             return f"{self.asset}: ownership differs from {other} by {self.difference}"
-        outside = self.world + self.network_fees - self.cold
+        outside = self.world + self.network_fees - self.cold + self.clearing
         if self.asset == DOGE and self.customers + self.clawback + outside:
             return f"{self.asset}: ownership differs from what came in and went out"
         return ""
@@ -153,7 +157,7 @@ _LOST: Final = sa.text(f"""
         CROSS JOIN LATERAL ({_NEXT.format(account="posted.account_id", asset="posted.asset")}) AS next
     )
     SELECT account_id, asset FROM posted
-    WHERE account_id <> {TREASURY} AND NOT EXISTS (
+    WHERE account_id NOT IN ({", ".join(map(str, sorted(WITHOUT_BALANCE)))}) AND NOT EXISTS (
         SELECT FROM balances WHERE balances.account_id = posted.account_id AND balances.asset = posted.asset
     )
     LIMIT 1
@@ -260,7 +264,7 @@ async def totals(db: Db) -> list[Totals]:
     """Sum liabilities and reserves by asset; the transaction sees one moment."""
     balance = balances.c.available + balances.c.incoming + balances.c.held + balances.c.outgoing
     is_doge = balances.c.asset == DOGE
-    issued = await ledger.treasury_balances(db)
+    issued, owed = await ledger.treasury_balances(db), await ledger.clearing_balances(db)
     system = {"clawback": CLAWBACK, "world": WORLD, "network_fees": NETWORK_FEES}
     sums = {
         "customers": sum_of(balance, balances.c.account_id >= 0),
@@ -279,7 +283,9 @@ async def totals(db: Db) -> list[Totals]:
         Totals(
             row["asset"],
             row["decimals"],
-            **{name: int(row[name]) for name in sums} | {"treasury": issued.get(row["asset"], 0)},
+            **{name: int(row[name]) for name in sums},
+            treasury=issued.get(row["asset"], 0),
+            clearing=owed.get(row["asset"], 0),
         )
         for row in (await db.execute(query)).mappings()
     ]

@@ -5,7 +5,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.db import Db
-from app.db.tables import NETWORK_FEES, WORLD
+from app.db.tables import COLD_STORAGE, NETWORK_FEES, WORLD, balances
 from app.money import DOGE, Koinu
 
 # Coins and what is in transit are what has come from the world and not gone there. Of that, deposits without their
@@ -31,3 +31,13 @@ _HOT: Final = sa.text(HOT_KOINU)
 async def hot(db: Db) -> Koinu:
     """Return what the hot wallet has; below zero where payments wait for more coins than there are."""
     return Koinu(int(await db.scalar(_HOT) or 0))
+
+
+_STORED: Final = sa.select(-(balances.c.available + balances.c.incoming + balances.c.outgoing)).where(
+    balances.c.account_id == COLD_STORAGE, balances.c.asset == DOGE
+)
+
+
+async def stored(db: Db) -> Koinu:
+    """Return what lies in cold storage, or is on its way there or back."""
+    return Koinu(int(await db.scalar(_STORED) or 0))

@@ -4,7 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db.tables import CLAWBACK, COLD_STORAGE, NETWORK_FEES, WORLD
+from app.db.tables import CLAWBACK, CLEARING, COLD_STORAGE, NETWORK_FEES, WORLD
 from app.domain.cold import HOT_KOINU
 from app.domain.monitoring.section import COUNTED, Section
 from app.domain.payments import COLD, LIVE
@@ -72,6 +72,14 @@ COINS: Final = Section(
     ("state", "below"),
 )
 
+# What other cells are owed by this one is none of the system accounts' balances: it is in the last seal, and behind it.
+_OWED: Final = f"""(
+    SELECT coalesce(sum(part), 0) FROM (
+        (SELECT (clearing ->> '{DOGE}')::numeric AS part FROM seals ORDER BY number DESC LIMIT 1)
+        UNION ALL SELECT sum(amount) FROM postings WHERE account_id = {CLEARING} AND asset = '{DOGE}'
+            AND seq > coalesce((SELECT max(last_entry) FROM seals), 0)
+    ) AS parts
+)"""  # noqa: S608  constants
 LEDGER: Final = Section(
     "ledger",
     sa.text(f"""
@@ -81,7 +89,7 @@ LEDGER: Final = Section(
         ), total AS (
             SELECT coalesce(sum(amount) FILTER (WHERE account_id = {CLAWBACK}), 0) AS clawback,
                 coalesce(-sum(amount) FILTER (WHERE account_id = {COLD_STORAGE}), 0) AS cold,
-                coalesce(-sum(amount), 0) AS customers
+                coalesce(-sum(amount), 0) - {_OWED} AS customers
             FROM system
         )
         SELECT customers AS customers_koinu, clawback AS clawback_koinu, cold AS cold_koinu,

@@ -16,13 +16,14 @@ COUNTED: Final = 1_000_000
 class Section:
     """Figures of one statement. Each row has the `labels`, then the `values`: what each is, by its column.
 
-    A column that is null is no figure. Amounts are in koinu, times in seconds.
+    A column that is null is no figure. Amounts are in koinu, times in seconds. What is `of_server` is the same in all cells.
     """
 
     name: str
     query: sa.TextClause
     values: Mapping[str, str]
     labels: tuple[str, ...] = ()
+    of_server: bool = False
 
 
 async def read(db: Db, section: Section) -> Sequence[sa.Row[Any]]:

@@ -77,4 +77,5 @@ LOCKS: Final = Section(
         "database_lock_waits": "How many sessions of this database wait for a lock at this moment.",
         "database_lock_oldest_seconds": "How long the one that waits longest has waited.",
     },
+    of_server=True,
 )

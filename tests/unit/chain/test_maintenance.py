@@ -13,6 +13,7 @@ from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind
 from app.cli import maintenance
 from app.cli.maintenance import CannotBeDone
+from app.db.all_cells import AllCells
 from app.db.engine import open_engine
 from app.domain import accounts
 from app.domain.accounts import AccountOrder
@@ -66,15 +67,19 @@ async def test_an_older_database_stops_the_sender_until_it_is_told_to_go_on_and_
     async with restored(harness, dump) as older:
         with pytest.raises(DatabaseBehind, match="run `kennel restored`"):
             await older.send()
-        assert "Ended 1 payments" in await maintenance.restored(older.engine, older.home, REGTEST)
+        assert "Ended 1 payments" in await maintenance.restored(
+            AllCells.of_one(older.engine), older.home, REGTEST
+        )
 
     async with restored(harness, dump) as older:
         assert await older.send() == 0
         with pytest.raises(CannotBeDone, match="wait until they agree"):
-            await maintenance.resume(older.engine, older.node)
+            await maintenance.resume(AllCells.of_one(older.engine), older.node)
         await older.follow()
         assert await older.send() == 0
-        assert "Payments go on" in await maintenance.resume(older.engine, older.node, owing=doge(50))
+        assert "Payments go on" in await maintenance.resume(
+            AllCells.of_one(older.engine), older.node, owing=doge(50)
+        )
         assert await older.send() == 0
         await older.mine(2)
 
@@ -107,13 +112,15 @@ async def test_after_a_restore_an_account_is_paid_out_again_only_once_that_is_me
 
     async with restored(harness, dump) as older:
         payouts = Payouts(older.engine, REGTEST, older.committed)
-        await maintenance.restored(older.engine, older.home, REGTEST)
+        await maintenance.restored(AllCells.of_one(older.engine), older.home, REGTEST)
         await older.follow()
-        await maintenance.resume(older.engine, older.node, owing=doge(100))
+        await maintenance.resume(AllCells.of_one(older.engine), older.node, owing=doge(100))
         await payouts.step()
         assert (await older.balance()).available == doge(100)
 
-        await maintenance.resume(older.engine, older.node, with_payouts=True, owing=doge(100))
+        await maintenance.resume(
+            AllCells.of_one(older.engine), older.node, with_payouts=True, owing=doge(100)
+        )
         await payouts.step()
         assert (await older.balance()).available == 0
     assert await harness.received(to) == before
@@ -142,7 +149,7 @@ async def test_a_database_that_is_not_behind_is_left_alone(harness: ChainHarness
     waiting = await harness.pay(await harness.node_address(), 10)
 
     with pytest.raises(CannotBeDone, match="--anyway"):
-        await maintenance.restored(harness.engine, harness.home, REGTEST)
+        await maintenance.restored(AllCells.of_one(harness.engine), harness.home, REGTEST)
 
     assert await harness.states(waiting) == ["PENDING"]
 
@@ -160,13 +167,16 @@ async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looke
     with pytest.raises(
         CannotBeDone, match=r"100 DOGE more than there are coins.* `kennel resume --owing 100`"
     ):
-        await maintenance.resume(harness.engine, harness.node)
+        await maintenance.resume(AllCells.of_one(harness.engine), harness.node)
     with pytest.raises(CannotBeDone, match="--owing 100"):
-        await maintenance.resume(harness.engine, harness.node, owing=doge(99))
+        await maintenance.resume(AllCells.of_one(harness.engine), harness.node, owing=doge(99))
     assert await harness.send() == 0
-    assert "is not ours" in await maintenance.resume(harness.engine, harness.node, owing=doge(100))
+    assert "is not ours" in await maintenance.resume(
+        AllCells.of_one(harness.engine), harness.node, owing=doge(100)
+    )
     assert (
-        await maintenance.resume(harness.engine, harness.node, owing=doge(100)) == "Payments were not paused."
+        await maintenance.resume(AllCells.of_one(harness.engine), harness.node, owing=doge(100))
+        == "Payments were not paused."
     )
     await harness.send()
 
@@ -175,7 +185,7 @@ async def test_a_spend_that_is_not_ours_pauses_payments_until_somebody_has_looke
 
 async def test_an_amount_that_nobody_is_owed_is_no_word_to_go_on(harness: ChainHarness) -> None:
     with pytest.raises(CannotBeDone, match="without --owing"):
-        await maintenance.resume(harness.engine, harness.node, owing=doge(1))
+        await maintenance.resume(AllCells.of_one(harness.engine), harness.node, owing=doge(1))
     with pytest.raises(CannotBeDone, match="'much': an amount is a decimal number"):
         maintenance.amount("much")
 
@@ -186,14 +196,14 @@ async def test_what_somebody_stole_is_borne_by_the_platform_and_payments_go_on(h
     await harness.mine_only(await harness.steal(addresses[0]))
 
     assert (
-        await maintenance.cover(harness.engine, "platform")
+        await maintenance.cover(AllCells.of_one(harness.engine), "platform")
         == "platform has borne 100 DOGE: every balance has its coins."
     )
     assert (
-        await maintenance.cover(harness.engine, "platform")
+        await maintenance.cover(AllCells.of_one(harness.engine), "platform")
         == "Every balance has its coins: there is nothing to bear."
     )
-    assert "Payments go on" in await maintenance.resume(harness.engine, harness.node)
+    assert "Payments go on" in await maintenance.resume(AllCells.of_one(harness.engine), harness.node)
 
     assert (await harness.balance("platform")).available == doge(50)
     await harness.audit()
@@ -203,7 +213,7 @@ async def test_small_coins_are_merged_at_the_cost_of_the_platform(harness: Chain
     await harness.fund("shop", *[1] * 6)
     await harness.fund("platform", 2)
 
-    answer = await maintenance.consolidate(harness.engine, REGTEST, "platform", 500)
+    answer = await maintenance.consolidate(AllCells.of_one(harness.engine), REGTEST, "platform", 500)
     assert "merges 7 coins" in answer
     await harness.send()
     await harness.mine(2)
@@ -219,7 +229,7 @@ async def test_at_most_so_many_coins_are_merged_and_the_smallest(harness: ChainH
     await harness.fund("shop", 3, 1, 2, 50)
     await harness.fund("platform", 5)
 
-    await maintenance.consolidate(harness.engine, REGTEST, "platform", 2)
+    await maintenance.consolidate(AllCells.of_one(harness.engine), REGTEST, "platform", 2)
     await harness.send()
 
     assert await harness.free_amounts() == [
@@ -237,6 +247,6 @@ async def test_what_cannot_be_merged_or_paid_for_is_refused_in_a_sentence(
     await harness.fund("shop", *coins)
 
     with pytest.raises(CannotBeDone, match=sentence):
-        await maintenance.consolidate(harness.engine, REGTEST, "platform", 500)
+        await maintenance.consolidate(AllCells.of_one(harness.engine), REGTEST, "platform", 500)
 
     assert await harness.send() == 0

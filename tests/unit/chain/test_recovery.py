@@ -19,6 +19,7 @@ from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeAway
 from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
+from app.db.all_cells import AllCells
 from app.db.engine import open_engine
 from app.db.tables import accounts as account_rows
 from app.db.tables import coins, deposits, leases
@@ -81,7 +82,9 @@ class Net:
     ) -> RecoveryReport:
         """Recover `number` accounts into the test's database."""
         lease = Lease(self.engine, "follow", "recovery")
-        recovering = Recovery(self.engine, node or self.node, scenario.RULES, self.seed, lease)
+        recovering = Recovery(
+            AllCells.of_one(self.engine), node or self.node, scenario.RULES, self.seed, [lease]
+        )
         try:
             return await recovering.run(SearchScope(number, gap, first), progress)
         finally:

@@ -12,6 +12,7 @@ from typer.main import get_command
 from app.__main__ import with_all
 from app.cli import keys, maintenance, operator
 from app.cli.maintenance import CannotBeDone
+from app.db.all_cells import AllCells
 from app.db.tables import audit_log
 from app.domain.access import NewKey
 from app.domain.dogecoin import REGTEST
@@ -23,7 +24,7 @@ LOGGED = {
 }  # fmt: skip
 """Commands that change what is in the database; each logs it."""
 NOT_LOGGED = {
-    "audit", "backup", "demo", "devnet", "export", "key list", "migrate", "report", "seed show", "serve", "verify",
+    "audit", "backup", "cells move", "demo", "devnet", "export", "key list", "migrate", "report", "seed show", "serve", "verify",
 }  # fmt: skip
 """What reads, or runs Kennel."""
 
@@ -64,11 +65,11 @@ async def test_each_command_that_changes_something_is_in_the_log(engine: AsyncEn
     async with chain_harness.opened(engine, tmp_path) as harness:
         await harness.fund("platform", 20, 10)
         await harness.mine()
-        await maintenance.resume(engine, harness.node)
-        await maintenance.cold_return(engine, scenario.INSTALLATION)
-        await maintenance.consolidate(engine, REGTEST, "platform", 2)
-        await maintenance.cover(engine, "platform")
-        await maintenance.restored(engine, tmp_path, REGTEST, anyway=True)
+        await maintenance.resume(AllCells.of_one(engine), harness.node)
+        await maintenance.cold_return(AllCells.of_one(engine), scenario.INSTALLATION)
+        await maintenance.consolidate(AllCells.of_one(engine), REGTEST, "platform", 2)
+        await maintenance.cover(AllCells.of_one(engine), "platform")
+        await maintenance.restored(AllCells.of_one(engine), tmp_path, REGTEST, anyway=True)
 
     actions = [action for _, _, action, _ in await rows(engine)]
     assert actions == ["payments.resume", "cold.return", "coins.consolidate", "database.restored"]

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cli import export
-from app.cli.export import BadFile
+from app.cli.books import export, verify
+from app.cli.books.verify import BadFile
 from app.db import RETRIED, sqlstate
+from app.db.all_cells import AllCells
 from app.db.tables import TREASURY, WORLD, seal_gates
 from app.domain import audit, ledger
 from app.domain.ledger import Bucket, Entry, Posting, hash_chain
@@ -323,10 +324,10 @@ async def test_an_export_is_proved_without_a_database(engine: AsyncEngine, tmp_p
     await seal(engine)
     await post(engine, gold(2))
 
-    written = await export.write_file(engine, tmp_path / name, no_progress)
+    written = await export.write_file(AllCells.of_one(engine), tmp_path / name, no_progress)
 
     assert (written.sealed, written.unsealed, written.seals) == (2, 1, 1)
-    assert export.verify_file(tmp_path / name, no_progress) == written
+    assert verify.verify_file(tmp_path / name, no_progress) == written
     assert not (tmp_path / f"{name}.part").exists()
 
 
@@ -349,11 +350,11 @@ async def test_a_file_that_was_changed_is_refused_by_its_line(
     await seal(engine)
     await post(engine, gold(2))
     path = tmp_path / "books.jsonl"
-    await export.write_file(engine, path, no_progress)
+    await export.write_file(AllCells.of_one(engine), path, no_progress)
     path.write_text(change(path.read_text()))
 
     with pytest.raises(BadFile, match=sentence):
-        export.verify_file(path, no_progress)
+        verify.verify_file(path, no_progress)
 
 
 @pytest.mark.parametrize(
@@ -366,4 +367,4 @@ def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path, broken: by
     path.write_bytes(broken)
 
     with pytest.raises(BadFile, match="cannot be read"):
-        export.verify_file(path, no_progress)
+        verify.verify_file(path, no_progress)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chain.sent_marker import DatabaseBehind, SentMarker
 from app.cli import maintenance
 from app.db import Db
+from app.db.all_cells import AllCells
 from app.db.engine import open_engine
 from app.db.tables import NEVER
 from app.db.tables import accounts as account_rows
@@ -61,11 +62,11 @@ async def restored(
 
 async def resume(harness: ChainHarness) -> None:
     """Do what the operator does after a restore, where payments may go on."""
-    await maintenance.restored(harness.engine, harness.home, REGTEST)
+    await maintenance.restored(AllCells.of_one(harness.engine), harness.home, REGTEST)
     await harness.follow()
     async with harness.engine.connect() as db:
         owing = await blocks.shortfall(db)
-    await maintenance.resume(harness.engine, harness.node, owing=owing)
+    await maintenance.resume(AllCells.of_one(harness.engine), harness.node, owing=owing)
 
 
 async def answers(engine: AsyncEngine) -> list[str]:
@@ -122,7 +123,7 @@ async def test_no_two_histories_that_begin_with_the_same_dump_give_out_the_same_
     second = ""
     for nth in range(4):
         async with restored(server, harness, second if nth == 2 else first) as older:
-            await maintenance.restored(older.engine, older.home, REGTEST, anyway=True)
+            await maintenance.restored(AllCells.of_one(older.engine), older.home, REGTEST, anyway=True)
             await older.follow()
             issued.append(await scenario.invoice(older.engine))
             second = second or await dump_database(server, older)
@@ -146,7 +147,7 @@ async def test_after_a_restore_neither_a_payout_that_failed_nor_new_terms_begin_
     dump = await dump_database(server, harness)
 
     async with restored(server, harness, dump) as older:
-        await maintenance.restored(older.engine, older.home, REGTEST, anyway=True)
+        await maintenance.restored(AllCells.of_one(older.engine), older.home, REGTEST, anyway=True)
         async with older.engine.begin() as db:
             await accounts.put(
                 db,
