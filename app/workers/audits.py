@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -47,13 +47,12 @@ class Audits:
         lease: Lease,
         every: timedelta,
         *,
-        rest: Callable[[float], Awaitable[None]] = rest,
         among: tuple[AllCells, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         cells, number = among or (AllCells.of_one(engine), 0)
-        self._audit = partial(over_cells.of_cell, cells, number, fetch_coins, rest)
+        self._audit = partial(over_cells.of_cell, cells, number, fetch_coins, partial(rest, cells=len(cells)))
         self._lease = lease
         self._every = every
         self._clock = clock

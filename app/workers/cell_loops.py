@@ -9,6 +9,7 @@ import asyncpg
 
 from app.chain.node import Node
 from app.config.settings import Settings
+from app.db.all_cells import AllCells
 from app.db.database import Database
 from app.domain import dogecoin
 from app.domain.installation import Installation
@@ -24,7 +25,7 @@ from app.workers.roles import DATABASE_TROUBLE, Shared
 
 ROLES: Final = {"follow": roles.follow, "send": roles.send, "relay": roles.relay}
 CROSSING_CONNECTIONS: Final = 2
-"""One is in use, where coins are handed over."""
+"""One for the loop that hands coins over, and one for the audit of what all cells have together."""
 NOTICE_TROUBLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
@@ -77,8 +78,6 @@ class Cells:
         first, settings = self.shareds[0], self.shareds[0].settings
         if len(self.shareds) == 1 or "send" not in settings.roles:
             return []
-        engine = self.database.crossing_engine(CROSSING_CONNECTIONS)
-        stack.push_async_callback(engine.dispose)
         network = dogecoin.network_by_name(settings.network)
         terms = Installation(
             network, settings.confirmations, str, settings.platform_account, settings.quote_minutes
@@ -88,7 +87,9 @@ class Cells:
             self.shareds[taker].notices.wake("requested")
 
         installations, lease = [terms] * len(self.shareds), first.lease("coins")
-        coins = HandOvers(engine, installations, settings.max_reorg_blocks, lease, handed_over)
+        coins = HandOvers(
+            first.once.all_cells.crossing, installations, settings.max_reorg_blocks, lease, handed_over
+        )
         stack.push_async_callback(coins.close)
         return [Loop("coins", coins.step, WakeUp(), hand_overs.SECONDS, DATABASE_TROUBLE)]
 
@@ -114,11 +115,16 @@ def of(
     stack: AsyncExitStack, settings: Settings, database: Database, process: ProcessMetrics, holder: str
 ) -> Callable[[Node], Cells]:
     """Open the connections of all cells for the loops, and return what makes the cells of a process with a node."""
-    engines = [parts.engine(stack, cell, process, "loops") for cell in database.cells]
+    engines = tuple(parts.engine(stack, cell, process, "loops") for cell in database.cells)
+    crossing = engines[0]
+    if len(engines) > 1:
+        crossing = database.crossing_engine(CROSSING_CONNECTIONS)
+        stack.push_async_callback(crossing.dispose)
+    all_cells = AllCells(engines, crossing)
 
     def with_node(node: Node) -> Cells:
         connection = NotifyConnection(database.session if database.keeps_sessions else None)
-        once = Once(settings, node, len(engines), engines[0])
+        once = Once(settings, node, all_cells)
         shareds = []
         for cell, engine in zip(database.map, engines, strict=True):
             leases = Leases(engine, holder, process.health, prefix=parts.named(cell, ""))

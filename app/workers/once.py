@@ -14,6 +14,7 @@ from app.chain.rpc import NodeError, NodeTrouble, Slots
 from app.chain.seed_file import PassphraseMissing, SeedFile, SeedRefused
 from app.chain.shared_node import SharedBlocks, SharedMempool
 from app.config.settings import Settings
+from app.db.all_cells import AllCells
 from app.domain import dogecoin
 from app.workers import audits
 
@@ -24,18 +25,17 @@ RESOLVERS: Final = 32
 class Once:
     """Each thing is made where the first cell needs it. With one cell nothing is remembered for others."""
 
-    def __init__(
-        self, settings: Settings, node: Node, cells: int = 1, first_cell: AsyncEngine | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, node: Node, all_cells: AllCells) -> None:
         self._settings = settings
         self._node = node
-        self._cells = cells
+        self.all_cells = all_cells
+        self._cells = len(all_cells)
         self._blocks: Fetch | None = None
         self._mempool: mempool.Reader | None = None
         self._audits: Node | None = None
         self._seed: Keyring | SeedRefused | None = None
         self._resolvers: ThreadPoolExecutor | None = None
-        self.first_cell = first_cell
+        self.first_cell = all_cells.engines[0]
 
     def block_fetch(self, stack: AsyncExitStack) -> Fetch | None:
         """Return what reads blocks for several cells; None where one reads them for itself."""

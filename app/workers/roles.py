@@ -29,6 +29,7 @@ from app.chain.signer import Signer
 from app.chain.wallet_transactions import WalletTransactions
 from app.config import own_addresses
 from app.config.settings import Settings
+from app.db.all_cells import AllCells
 from app.domain import dogecoin, dogeconnect, holds
 from app.domain.blocks import BeforeTheStart, LedgerMismatch, Rules
 from app.domain.commands import Command
@@ -89,7 +90,7 @@ class Shared:
     ) -> Self:
         """Share these in an installation with one cell; `connect` opens the connection of the notices."""
         notices = Notices(NotifyConnection(connect), leases.holds)
-        return cls(settings, engine, node, leases, notices, Once(settings, node))
+        return cls(settings, engine, node, leases, notices, Once(settings, node, AllCells.of_one(engine)))
 
     def performed(self, command: Command[Any, Any]) -> None:
         """Wake the loops that have work after requests of the command were committed."""
@@ -285,9 +286,12 @@ async def _auditing(stack: AsyncExitStack, shared: Shared) -> list[Step]:
     if not shared.settings.audit_every:
         return []
     node = await shared.once.audits_node(stack)
-    lease, rest = shared.lease("audit"), partial(audits.rest, cells=shared.cell.cells)
     running = audits.Audits(
-        shared.engine, questions.coins_of(node), lease, shared.settings.audit_every, rest=rest
+        shared.engine,
+        questions.coins_of(node),
+        shared.lease("audit"),
+        shared.settings.audit_every,
+        among=(shared.once.all_cells, shared.cell.number),
     )
     stack.push_async_callback(running.close)
     return [running.step]
