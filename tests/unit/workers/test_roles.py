@@ -136,6 +136,7 @@ async def test_each_command_wakes_whoever_has_work_after_it_and_nobody_else(
     assert {name for name, rung in woken.items() if "send" in rung} == {
         "approvals.APPROVE",
         "approvals.REJECT",
+        "invoices.PAY_ELSEWHERE",
         "payments.REQUEST",
         "payments.VOID",
         "invoices.PAY_FROM_ON_CHAIN",
