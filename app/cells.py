@@ -42,6 +42,10 @@ class Cell(NamedTuple):
         """The first number above 0 that names it: numbers of a cell go on by the number of cells."""
         return self.number or self.cells
 
+    def named(self, name: str) -> str:
+        """Return the name of something that each cell has; of one cell the name itself."""
+        return name if self.cells == 1 else f"{self.schema}.{name}"
+
     def next_number(self, after: int) -> int:
         """Return the first number above `after` that names it; -1 is before all."""
         return after + 1 + (self.number - after - 1) % self.cells

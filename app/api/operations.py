@@ -13,8 +13,10 @@ from app import audit
 from app.api import fields, idempotency_keys, parameters, responses
 from app.api.access.acting import Acting
 from app.api.access.guarded_route import GuardedRoute
-from app.api.context import Context, Reading
+from app.api.cells.routing import Cells, InCells
+from app.api.context import Context
 from app.api.routes.lazy_route import LazyRoute
+from app.audit import over_cells
 from app.domain import blocks, ledger
 from app.domain.audit import Totals
 from app.domain.blocks import Rescan
@@ -132,39 +134,53 @@ class AuditView(responses.View):
 
 
 @router.get("/audit", response_model=AuditView, summary="Hold the books against each other")
-async def get_audit(context: Context, part: parameters.Percent = None) -> Response:
+async def get_audit(cells: InCells, part: parameters.Percent = None) -> Response:
     """Always 200. One audit runs at a time, for 15 s at most; callers that come meanwhile share the next one.
 
     Of large books each check reads the oldest rows, and others from `part` percent of the way on (without it:
     by chance); `detail` says so. `kennel audit` reads all.
     """
-    percent = secrets.randbelow(100) if part is None else part
+    percent, context = secrets.randbelow(100) if part is None else part, cells.first
     report = await context.audits.result(
-        lambda: audit.run(context.engine, context.node_queries.coins, audit.Sample(percent))
+        lambda: over_cells.run(cells.together, context.node_queries.coins, audit.Sample(percent))
     )
     context.scrape.process.audited(ok=report.ok)
-    async with context.reads.connect() as db:
-        return responses.show(AuditView.of(report, await pause.reason(db)))
+    return responses.show(AuditView.of(report, await _paused(cells)))
+
+
+async def _paused(cells: Cells) -> str | None:
+    """Return why payments are paused, in the first cell in which they are."""
+    for context in cells.contexts:
+        async with context.reads.connect() as db:
+            if reason := await pause.reason(db):
+                return reason
+    return None
 
 
 @router.get("/balances/system", response_model=SystemBalances, summary="What the system accounts have")
-async def get_system_balances(db: Reading) -> Response:
+async def get_system_balances(cells: InCells) -> Response:
     """What came from the chain or was issued is negative: with the customers each asset sums to zero."""
-    return responses.show(SystemBalances.of(await ledger.system_balances(db)))
+    together = cells.together
+    balances: list[SystemBalance] = []
+    async with together.moment() as db:
+        for cell in range(len(together)):
+            await together.enter(db, cell)
+            balances = ledger.added(balances, await ledger.system_balances(db))
+    return responses.show(SystemBalances.of(balances))
 
 
 @router.post(
     "/admin/setsyncheight/{blockheight}", response_model=str, summary="Read the chain again from a height"
 )
 async def set_sync_height(
-    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, context: Context, action: Acting
+    blockheight: parameters.Height, key: idempotency_keys.BodilessKey, cells: InCells, action: Acting
 ) -> Response:
     """Missed deposits are posted, known ones are recognised; balances do not change meanwhile.
 
     The lowest height of all requests counts. A height whose blocks a pruned node has removed is refused.
     """
-    rescan = Rescan(blockheight, await context.node_queries.lowest_height())
-    result = await context.commits.submit(blocks.RESCAN, rescan, key, action=action)
+    rescan = Rescan(blockheight, await cells.first.node_queries.lowest_height())
+    result = await cells.submit_everywhere(blocks.RESCAN, rescan, key, action=action)
     return responses.show_written('"Set sync height"', replayed=result.replayed)
 
 
@@ -174,15 +190,15 @@ async def set_sync_height(
     responses={503: {"model": Readiness}},
     summary="Whether the program's loops run, and why not",
 )
-async def get_ready(context: Context) -> Response:
+async def get_ready(cells: InCells) -> Response:
     """503 while a loop is in trouble or has stopped: blocks are not read, or payments or events are not sent.
 
     It is about the installation: the loops of this process, and those that other processes run.
 
     With too few coins for the balances (`solvent` is false) it is still 200: a restart would not bring them.
     """
-    owing, others = await _owing(context), await _others(context)
-    loops = {**others, **context.health.now()}
+    owing, others = await _owing(cells), await _others(cells)
+    loops = {**others, **cells.first.health.now()}
     ok = all(loop.state == "running" for loop in loops.values())
     shown = Readiness(
         status="ok" if ok else "trouble",
@@ -195,22 +211,31 @@ async def get_ready(context: Context) -> Response:
     return responses.show(shown, status=200 if ok else 503)
 
 
-async def _others(context: Context) -> Mapping[str, LoopHealth]:
+async def _others(cells: Cells) -> Mapping[str, LoopHealth]:
     """Return how the work of other processes goes; nothing if the database is slow or away, as `owing` tells."""
+    loops: dict[str, LoopHealth] = {}
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), context.reads.connect() as db:
-            return await lease.of_work(db, context.elsewhere)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for cell, context in zip(cells.cell_map, cells.contexts, strict=True):
+                async with context.reads.connect() as db:
+                    found = await lease.of_work(db, cells.first.elsewhere)
+                loops |= {cell.named(name): health for name, health in found.items()}
     except (TimeoutError, SQLAlchemyError, OSError):
         return {}
+    return loops
 
 
-async def _owing(context: Context) -> Koinu | None:
-    """Return by how much the coins fall short of the balances; None if the database is slow or away."""
+async def _owing(cells: Cells) -> Koinu | None:
+    """Return by how much the coins fall short of the balances, of each cell alone; None if the database is slow or away."""
+    owing = 0
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), context.reads.connect() as db:
-            return await blocks.shortfall(db)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for context in cells.contexts:
+                async with context.reads.connect() as db:
+                    owing += await blocks.shortfall(db)
     except (TimeoutError, SQLAlchemyError, OSError):
         return None
+    return Koinu(owing)
 
 
 @health.get("/health", response_model=Health, summary="Whether the program answers")

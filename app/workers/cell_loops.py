@@ -70,7 +70,7 @@ class Cells:
                 of_cell += await ROLES[role](stack, shared)
             if shared.cell.number == 0:
                 of_cell += self._over_cells(stack)
-            loops += [replace(loop, name=parts.named(shared.cell, loop.name)) for loop in of_cell]
+            loops += [replace(loop, name=shared.cell.named(loop.name)) for loop in of_cell]
         return loops
 
     def _over_cells(self, stack: AsyncExitStack) -> list[Loop]:
@@ -127,7 +127,7 @@ def of(
         once = Once(settings, node, all_cells)
         shareds = []
         for cell, engine in zip(database.map, engines, strict=True):
-            leases = Leases(engine, holder, process.health, prefix=parts.named(cell, ""))
+            leases = Leases(engine, holder, process.health, prefix=cell.named(""))
             channel = CHANNEL if cell.cells == 1 else f"{CHANNEL}_{cell.number:03}"
             notices = Notices(connection, leases.holds, channel)
             shareds.append(Shared(settings, engine, node, leases, notices, once, cell))

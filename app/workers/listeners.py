@@ -23,7 +23,7 @@ from app.chain.rpc import CALLERS_SLOTS
 from app.config.settings import Settings
 from app.crossings import Crossings
 from app.db.database import Database
-from app.domain import dogecoin, webhooks
+from app.domain import blocks, dogecoin, webhooks
 from app.domain.commands import Command
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
@@ -91,7 +91,7 @@ def _waking(merchants: AppContext, payers: AppContext, shared: Shared) -> Iterat
         "wallets": (payers.submissions.step, shared.wake_up("wallets")),
     }
     for name, (step, wake_up) in steps.items():
-        yield Loop(parts.named(shared.cell, name), step, wake_up, QUIET_SECONDS, _TROUBLE)
+        yield Loop(shared.cell.named(name), step, wake_up, QUIET_SECONDS, _TROUBLE)
 
 
 async def _for_merchants(
@@ -131,7 +131,8 @@ def _over_cells(
     """Return what carries out requests over several cells, on connections of its own."""
     engine = database.crossing_engine()
     stack.push_async_callback(engine.dispose)
-    first, commands = shareds[0].cell, webhooks.over_cells(database.map)
+    first = shareds[0].cell
+    commands = {**webhooks.over_cells(database.map), **blocks.over_cells(database.map)}
 
     def changed(command: Command[Any, Any]) -> None:
         for shared in shareds:

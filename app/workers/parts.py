@@ -6,14 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.cells import Cell
 from app.db.database import Database
 from app.metrics.process import ProcessMetrics
-
-
-def named(cell: Cell, name: str) -> str:
-    """Return the name of a part or a loop: where there are several cells, behind that of its cell."""
-    return name if cell.cells == 1 else f"{cell.schema}.{name}"
 
 
 def engine(stack: AsyncExitStack, database: Database, process: ProcessMetrics, part: str) -> AsyncEngine:
@@ -21,7 +15,7 @@ def engine(stack: AsyncExitStack, database: Database, process: ProcessMetrics, p
     connections: int = getattr(database.shares, part)
     opened = database.engine(connections, reading=part != "loops")
     stack.push_async_callback(opened.dispose)
-    return process.watch_pool(named(database.cell, part), opened, connections)
+    return process.watch_pool(database.cell.named(part), opened, connections)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from app.api import application, context, origins
+from app.api.cells.routing import Cells
 from app.api.serving import serving
 from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble, Slots
@@ -50,7 +51,8 @@ async def opened(
     It reads by connections of the loops, one at a time. Siblings share the port, and each answers for all.
     """
     node = await stack.enter_async_context(shared.node.with_slots(SLOTS))
-    answers = Scrape(process, reads(shared.engine), _height_of(node), siblings)
+    others = [reads(engine) for engine in shared.once.all_cells.engines[1:]]
+    answers = Scrape(process, reads(shared.engine), _height_of(node), siblings, others)
     stack.push_async_callback(answers.close)
     if siblings is not None:
         await stack.enter_async_context(siblings.answering(answers.packed))
@@ -71,14 +73,17 @@ def _application(
     """Return what answers to /metrics, /ready and /health, without a token; loops `elsewhere` must run too."""
     settings = shared.settings
     installation = Installation(dogecoin.network_by_name(settings.network), settings.confirmations, str)
-    commits = GroupCommit(shared.engine, installation, lambda _: None)
-    api = replace(
-        context.of(shared.engine, commits),
+    contexts = [
+        context.of(engine, GroupCommit(engine, installation, lambda _: None))
+        for engine in shared.once.all_cells.engines
+    ]
+    contexts[0] = replace(
+        contexts[0],
         health=answers.process.health,
         elsewhere=elsewhere,
         scrape=answers,
     )
-    return application.watching(api, lambda: secrets.token_hex(8), names)
+    return application.watching(Cells.of(contexts), lambda: secrets.token_hex(8), names)
 
 
 def _height_of(node: Node) -> NodeHeight:

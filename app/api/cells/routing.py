@@ -15,6 +15,7 @@ from app.api.cells.merged import Connect
 from app.api.cells.renamed_accounts import RenamedAccounts
 from app.api.context import AppContext
 from app.cells import CellMap
+from app.db.all_cells import AllCells
 from app.domain.audit_log import Action
 from app.domain.commands import Command, Result, Submitted
 from app.domain.idempotency import Claim
@@ -66,6 +67,12 @@ class Cells:
             ],
             over_cells,
         )
+
+    @property
+    def together(self) -> AllCells:
+        """Return the way to what they have at one moment."""
+        engines = tuple(context.engine for context in self.contexts)
+        return AllCells(engines, self.over_cells.engine if self.over_cells else engines[0])
 
     @property
     def first(self) -> AppContext:

@@ -23,7 +23,7 @@ from app.domain.blocks.deposit_events import unconfirmed as deposit_unconfirmed
 from app.domain.blocks.deposit_listing import DepositCursor, ListedDeposit, deposit_page
 from app.domain.blocks.deposits import Deposit, OwnAddress
 from app.domain.blocks.recovery import RecoveredAccount, check_empty, restore
-from app.domain.blocks.rescans import RESCAN, Rescan, rescan_from
+from app.domain.blocks.rescans import RESCAN, Rescan, over_cells, rescan_from
 from app.domain.blocks.reserves import UNSPENT, in_transit, total_change, unspent
 from app.domain.blocks.solvency import cover, shortfall
 from app.domain.blocks.solvency import events as solvency_events

@@ -1,11 +1,14 @@
 """A rescan that somebody asks for: the follower reads blocks below the tip again, and books what was missed."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from app.cells import CellMap
 from app.db import Db
+from app.db import cells as cell_schemas
 from app.db.tables import chain_state
 from app.domain.audit_log import Audited, Shown
 from app.domain.blocks import connecting
@@ -46,6 +49,22 @@ async def _before(db: Db, rescans: Sequence[Rescan], _: Installation) -> list[Sh
 
 _AUDITED: Final = Audited(lambda height: {"rescan_height": height}, str, _before)
 RESCAN: Final = Command("rescan", plain(_rescan_from_all), plain(_heights), str, audited=_AUDITED)
+
+
+def over_cells(cells: CellMap) -> Mapping[Command[Any, Any], Command[Any, Any]]:
+    """Return the rescan of all cells, by that of one: each reads the blocks again, or none does."""
+    first, *_ = cells
+
+    async def run(db: Db, rescans: Sequence[Rescan], _: Installation) -> list[int | Refusal]:
+        for cell in cells:
+            await db.execute(sa.text(cell_schemas.enter(cell)))
+            outcomes = await _rescan_from_all(db, rescans)
+            if refused := next((outcome for outcome in outcomes if isinstance(outcome, Refusal)), None):
+                raise refused  # it undoes what the cells before this one have noted
+        await db.execute(sa.text(cell_schemas.enter(first)))
+        return outcomes
+
+    return {RESCAN: replace(RESCAN, run=run)}
 
 
 async def rescan_from(db: Db, height: int, lowest: int = 0) -> int | Refusal:

@@ -83,6 +83,7 @@ from app.domain.ledger.statement import (
 from app.domain.ledger.system_accounts import (
     SYSTEM_ACCOUNTS,
     SystemBalance,
+    added,
     clearing_balances,
     system_balances,
     treasury_balances,

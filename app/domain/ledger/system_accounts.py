@@ -1,7 +1,7 @@
 """The system accounts: those of the chain have balance rows; the treasury and clearing have none."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -49,6 +49,16 @@ async def system_balances(db: Db) -> list[SystemBalance]:
         *(SystemBalance(SYSTEM_ACCOUNTS[id_], doge, _total(of_chain.get(id_))) for id_ in _OF_CHAIN),
         *(SystemBalance(SYSTEM_ACCOUNTS[TREASURY], asset, issued[asset.code]) for asset in issued_assets),
     ]
+
+
+def added(balances: Sequence[SystemBalance], others: Sequence[SystemBalance]) -> list[SystemBalance]:
+    """Return the sums of what the same accounts have of the same assets."""
+    sums = {(balance.account, balance.asset.code): balance for balance in balances}
+    for balance in others:
+        key = balance.account, balance.asset.code
+        before = sums[key].amount if key in sums else 0
+        sums[key] = replace(balance, amount=before + balance.amount)
+    return list(sums.values())
 
 
 async def treasury_balances(db: Db) -> dict[str, int]:

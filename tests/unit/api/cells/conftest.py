@@ -20,7 +20,7 @@ from app.chain import keys
 from app.crossings import Crossings
 from app.db.bulk import insert
 from app.db.tables import ready_keys
-from app.domain import dogecoin, outbox, webhooks
+from app.domain import blocks, dogecoin, outbox, webhooks
 from app.domain.installation import Installation
 from app.group_commit import GroupCommit
 from tests import cells as divided
@@ -110,7 +110,7 @@ def cells_on(database: divided.Cells, engines: Sequence[AsyncEngine]) -> Cells:
         contexts[0].commits.installation,
         lambda _: None,
         first,
-        webhooks.over_cells(database.map),
+        {**webhooks.over_cells(database.map), **blocks.over_cells(database.map)},
     )
     installations = [each.commits.installation for each in contexts]
     crossings = Crossings(database.crossing, installations, lambda _command, _cells: None)
