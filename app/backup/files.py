@@ -1,22 +1,24 @@
-"""The files of a home that a backup holds: seed, marker and relay key."""
+"""The files of a home that a backup holds: seed, markers and relay key."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from app.backup.parts import Part, Writer
+from app.cells import CellMap
+from app.chain import sent_marker
 from app.chain.relay_key import RELAY_KEY_FILE
-from app.chain.sent_marker import SENT_FILE
 from app.runtime import new_file
 
 SEED_FILE: Final = "seed.json"
-NAMES: Final = (SEED_FILE, SENT_FILE, RELAY_KEY_FILE)
 MAX_BYTES: Final = 1 << 20
 
 
-def paths(home: Path, relay_key: Path | None) -> Mapping[str, Path]:
-    """Return where each of them is."""
-    return {**{name: home / name for name in NAMES}, RELAY_KEY_FILE: relay_key or home / RELAY_KEY_FILE}
+def paths(home: Path, relay_key: Path | None, cells: CellMap) -> Mapping[str, Path]:
+    """Return where each of them is; each cell has its marker."""
+    markers = (sent_marker.sent_file(cell) for cell in cells)
+    in_home = {name: home / name for name in (SEED_FILE, *markers)}
+    return {**in_home, RELAY_KEY_FILE: relay_key or home / RELAY_KEY_FILE}
 
 
 def dump(writer: Writer, places: Mapping[str, Path]) -> list[str]:

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.backup import files, parts, rows
 from app.backup.envelope import NoBackup
@@ -18,9 +18,10 @@ from app.backup.parts import Writer
 from app.backup.rows import CannotRestore
 from app.cli import database as databases
 from app.cli import operator
-from app.cli.command import errors_in_one_sentence, on_database, read_settings, started
+from app.cli.command import cells_of, errors_in_one_sentence, on_cells, read_settings, started
 from app.config.settings import Settings
 from app.db import migrate
+from app.db.all_cells import AllCells
 from app.db.database import Database
 from app.domain.audit_log import Shown
 from app.runtime import new_file
@@ -39,9 +40,9 @@ def backup(file: New) -> None:
     """Write database, seed file, marker and relay key into one encrypted file, beside a running Kennel or without one."""
     if file.exists():
         sys.exit(f"kennel: {file} is there already.")  # before anybody types a passphrase
-    with started(beside=True) as (settings, database):
+    with started(beside=True, over_cells=True) as (settings, database):
         passphrase = _passphrase(settings, new=True)
-        work = on_database(database, lambda engine: write(engine, settings, passphrase, file))
+        work = on_cells(database, lambda cells: write(cells, settings, passphrase, file))
         try:
             _say(asyncio.run(work))
         except FileExistsError:
@@ -67,12 +68,12 @@ def _say(sentence: str) -> None:
     Console().print(sentence, soft_wrap=True, highlight=False)
 
 
-async def write(engine: AsyncEngine, settings: Settings, passphrase: str, path: Path) -> str:
+async def write(cells: AllCells, settings: Settings, passphrase: str, path: Path) -> str:
     """Write a backup, whole or not at all; returns what to print."""
     with new_file.writing(path) as file:
         writer = Writer(file, passphrase)
-        tables = await rows.dump(engine, writer, settings.network)
-        names = files.dump(writer, files.paths(settings.home, settings.relay_key_file))
+        tables = await rows.dump(cells, writer, settings.network)
+        names = files.dump(writer, files.paths(settings.home, settings.relay_key_file, cells.map))
         writer.close()
     missing = "" if files.SEED_FILE in names else " The seed file is not in this home: keep it yourself."
     return f"{path} has {tables} tables and {', '.join(names) or 'no files'}.{missing}"
@@ -85,6 +86,10 @@ def prove(path: Path, passphrase: str, settings: Settings) -> Mapping[str, Any]:
     if database["network"] != settings.network:
         raise CannotRestore(
             f"The backup is of {database['network']}, and KENNEL_NETWORK is {settings.network}."
+        )
+    if (number := database.get("cells", 1)) != settings.cells:
+        raise CannotRestore(
+            f"The backup is of {number} cells, and KENNEL_CELLS is {settings.cells}: a backup is restored into as many."
         )
     if not migrate.knows(database["revision"]):
         raise CannotRestore("The backup is of a newer Kennel than this one: restore it with that version.")
@@ -102,25 +107,24 @@ async def restore_proved(
     """
     digest = await asyncio.to_thread(_digest, path)
     log = partial(operator.log, name="database.restore", subject=path.name, after=_shown(about, digest))
-    engine = database.engine(1)
-    try:
-        await rows.check_empty(engine, about["revision"])
-    finally:
-        await engine.dispose()
+    async with AsyncExitStack() as stack:
+        await rows.check_empty(_unmigrated(stack, database), about["revision"])
     stayed: list[str] = []
     async with (
-        database.without_timeouts(about["revision"]) as fresh,
+        cells_of(database, about["revision"]) as fresh,
         rows.emptied(fresh, about["revision"]) as db,
     ):
+        paths = files.paths(settings.home, settings.relay_key_file, fresh.map)
         with path.open("rb") as file:
             for part in parts.read(file, passphrase):
-                await rows.load(db, part)
-                stayed += files.load(part, files.paths(settings.home, settings.relay_key_file))
+                await rows.load(db, fresh, part)
+                stayed += files.load(part, paths)
+        await fresh.enter(db, 0)
         if logged := await rows.has_audit_log(db):
             await log(db)
     await database.upgrade()
     if not logged:
-        async with database.without_timeouts() as engine, engine.begin() as db:
+        async with cells_of(database) as cells, cells.engines[0].begin() as db:
             await log(db)
     kept = f" {', '.join(stayed)} stayed as it was." if stayed else ""
     return f"The backup is restored.{kept} {NEXT}"
@@ -135,6 +139,13 @@ def _shown(about: Mapping[str, Any], digest: str) -> Shown:
     """Show which backup it was: its file's SHA-256, and of which database and moment it is."""
     named = {name: about.get(name, "") for name in ("network", "epoch", "revision", "written")}
     return {**named, "sha256": digest}
+
+
+def _unmigrated(stack: AsyncExitStack, database: Database) -> AllCells:
+    """Return a way to the cells as they are; there may be none yet, so only the transactions of all are of use."""
+    engine = database.engine(1)
+    stack.push_async_callback(engine.dispose)
+    return AllCells((engine,) * database.map.cells, engine)
 
 
 def _passphrase(settings: Settings, *, new: bool) -> str:

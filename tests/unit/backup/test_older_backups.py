@@ -17,6 +17,7 @@ from app.backup.parts import Writer
 from app.cli import backup, keys, operator
 from app.config import sources
 from app.db import migrate
+from app.db.all_cells import AllCells
 from app.db.database import Database
 from app.db.tables import api_keys, audit_log
 from app.domain import installation
@@ -95,7 +96,7 @@ async def test_a_backup_of_a_kennel_that_has_given_out_no_number_is_restored(
 ) -> None:
     path = tmp_path / "backup"
     settings = sources.read({"KENNEL_HOME": str(tmp_path / "home")})
-    await backup.write(engine, settings, PASSPHRASE, path)
+    await backup.write(AllCells.of_one(engine), settings, PASSPHRASE, path)
 
     about = backup.prove(path, PASSPHRASE, settings)
     sentence = await backup.restore_proved(Database(bare), settings, PASSPHRASE, path, about)
@@ -109,7 +110,7 @@ async def test_a_restore_is_in_the_audit_log_with_who_made_it_of_which_backup(
     path = tmp_path / "kennel-2026.backup"
     settings = sources.read({"KENNEL_HOME": str(tmp_path / "home")})
     made = await keys.make(engine, NewKey(b"d" * 32, frozenset({"events:read"})))
-    await backup.write(engine, settings, PASSPHRASE, path)
+    await backup.write(AllCells.of_one(engine), settings, PASSPHRASE, path)
 
     about = backup.prove(path, PASSPHRASE, settings)
     await backup.restore_proved(Database(bare), settings, PASSPHRASE, path, about)

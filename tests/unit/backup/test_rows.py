@@ -12,6 +12,7 @@ from app.backup import parts, rows
 from app.backup.envelope import NoBackup
 from app.backup.rows import CannotRestore
 from app.db import migrate
+from app.db.all_cells import AllCells
 from app.db.engine import open_engine
 from app.db.tables import entries, installation, metadata
 from app.domain import installation as installations
@@ -41,16 +42,16 @@ async def filled(engine: AsyncEngine) -> bytes:
     await chain.mine(((await scenario.invoice(engine)).address, scenario.doge(10)))
     file = io.BytesIO()
     writer = parts.Writer(file, PASSPHRASE)
-    await rows.dump(engine, writer, "regtest")
+    await rows.dump(AllCells.of_one(engine), writer, "regtest")
     writer.close()
     return file.getvalue()
 
 
 async def load(engine: AsyncEngine, backup: bytes) -> None:
     """Restore the backup into an empty database."""
-    async with rows.emptied(engine, migrate.head()) as db:
+    async with rows.emptied(AllCells.of_one(engine), migrate.head()) as db:
         for part in parts.read(io.BytesIO(backup), PASSPHRASE):
-            await rows.load(db, part)
+            await rows.load(db, AllCells.of_one(engine), part)
 
 
 async def revision(engine: AsyncEngine) -> str:
@@ -62,7 +63,7 @@ async def test_all_rows_come_back_and_the_database_counts_as_old(engine: AsyncEn
     backup = await filled(engine)
     async with conftest.cloned(server) as url:
         other = open_engine(url)
-        await rows.check_empty(other, await revision(engine))
+        await rows.check_empty(AllCells.of_one(other), await revision(engine))
         await load(other, backup)
 
         assert await contents(other) == await contents(engine)
@@ -82,10 +83,10 @@ async def test_a_database_in_use_or_of_another_version_is_left_as_it_is(
     async with conftest.cloned(server) as url:
         empty = open_engine(url)
         with pytest.raises(CannotRestore, match="of another version"):
-            await rows.check_empty(empty, "0001")
+            await rows.check_empty(AllCells.of_one(empty), "0001")
         await scenario.open_account(empty)
         with pytest.raises(CannotRestore, match="in use already"):
-            await rows.check_empty(empty, await revision(engine))
+            await rows.check_empty(AllCells.of_one(empty), await revision(engine))
         await empty.dispose()
 
 
@@ -108,7 +109,7 @@ async def test_a_kennel_that_starts_meanwhile_comes_first_and_the_restore_is_ref
     engine: AsyncEngine,
 ) -> None:
     async def restore() -> None:
-        async with rows.emptied(engine, migrate.head()):
+        async with rows.emptied(AllCells.of_one(engine), migrate.head()):
             pass
 
     async with engine.begin() as db:
@@ -126,7 +127,7 @@ async def test_a_kennel_that_starts_during_a_restore_finds_what_was_restored(eng
         async with engine.begin() as db:
             return await installations.seed(db, changes=True)
 
-    async with rows.emptied(engine, migrate.head()) as db:
+    async with rows.emptied(AllCells.of_one(engine), migrate.head()) as db:
         starting = asyncio.create_task(start())
         await scenario.until_someone_waits(engine)
         await db.execute(sa.insert(installation).values(id=1, epoch="restored", seed="fingerprint"))
