@@ -119,12 +119,6 @@ async def cells_of(database: Database, revision: str = "head") -> AsyncIterator[
         yield AllCells(tuple(engines), every)
 
 
-async def on_database(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
-    """Do work that knows no cells on the database of an installation of one."""
-    async with database.without_timeouts() as engine:
-        return await work(engine)
-
-
 async def on_cells(database: Database, work: Callable[[AllCells], Awaitable[Result]]) -> Result:
     """Do the work on all cells."""
     async with cells_of(database) as cells:

@@ -9,15 +9,15 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import parameters
-from app.api.cells.merged import Connect
 from app.api.reports import order, reading, texts, views
 from app.api.reports.order import Filters
 from app.api.reports.reading import ReportOrder
-from app.cli.command import on_database, started
+from app.cli.command import on_cells, started
 from app.cli.maintenance import CannotBeDone
+from app.db.all_cells import AllCells
+from app.domain import accounts
 from app.domain.refusals import Refusal
 from app.domain.reports import REPORTS, Grouping, ReportFilter
 
@@ -50,33 +50,44 @@ def report(
 ) -> None:
     """Write a report to standard output, as CSV or with format=json."""
     pairs = _pairs(words or ())
-    with started(beside=True) as (_, database):
-        work = on_database(
-            database, lambda engine: write(engine, name.value, pairs, sys.stdout.buffer.write, rows=rows)
-        )
-        asyncio.run(work)
+    with started(beside=True, over_cells=True) as (settings, database):
+
+        async def work(cells: AllCells) -> None:
+            if pairs.get("account") != settings.platform_account:  # which all cells have
+                cells = await _having(cells, pairs.get("account"))
+            await write(cells, name.value, pairs, sys.stdout.buffer.write, rows=rows)
+
+        asyncio.run(on_cells(database, work))
 
 
-async def write(
-    engine: AsyncEngine, name: str, pairs: dict[str, str], put: Write, *, rows: bool = False
-) -> None:
+async def _having(cells: AllCells, foreign_id: str | None) -> AllCells:
+    """Return the cell of an account; all of them for None."""
+    if not foreign_id or len(cells) == 1:
+        return cells
+    async with cells.engines[0].connect() as db:
+        cell = await accounts.cell_of(db, cells.map, foreign_id)
+    return AllCells.of_one(cells.engines[cell.number])
+
+
+async def write(cells: AllCells, name: str, pairs: dict[str, str], put: Write, *, rows: bool = False) -> None:
     """Write the report piece by piece; raises CannotBeDone with a sentence about what is asked for wrongly."""
     try:
         filters, divided = _filters(pairs), _grouping(pairs)
-        async with engine.connect() as db:
+        async with cells.engines[0].connect() as db:
             asked = ReportOrder(REPORTS[name], await order.selection(db, filters), divided)
-        async for part in await _parts(engine.connect, asked, _read(_FORMATS, pairs, "format"), rows=rows):
+        async for part in await _parts(cells, asked, _read(_FORMATS, pairs, "format"), rows=rows):
             put(part)
     except Refusal as refusal:
         raise CannotBeDone(str(refusal)) from None
 
 
-async def _parts(connect: Connect, asked: ReportOrder, kind: str, *, rows: bool) -> AsyncIterator[bytes]:
+async def _parts(cells: AllCells, asked: ReportOrder, kind: str, *, rows: bool) -> AsyncIterator[bytes]:
     shape = views.SHAPES[asked.report.name]
+    first, *others = [engine.connect for engine in cells.engines]
     if rows:
-        lines = await reading.begun(reading.lines(connect, asked, ReportFilter()))
+        lines = await reading.begun(reading.lines(first, asked, ReportFilter(), *others))
         return texts.as_csv(asked, lines, views.line, shape.line)
-    sums = await reading.begun(reading.rows(connect, asked))
+    sums = await reading.begun(reading.rows(first, asked, *others))
     return texts.as_json(asked, sums) if kind == "json" else texts.as_csv(asked, sums, views.row, shape.row)
 
 

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from app.chain.sent_marker import SentMarker, sent_file
-from app.cli import maintenance, rename
+from app.cli import maintenance, rename, report
 from app.cli.books import export, verify
 from app.cli.books.verify import BadFile
 from app.cli.maintenance import CannotBeDone
@@ -264,3 +265,27 @@ async def test_no_two_accounts_have_one_name_in_two_cells(four: AllCells, shops:
 def test_what_an_export_of_one_cell_says_has_not_changed(tmp_path: Path) -> None:
     assert json.dumps(export.HEADER) == '{"kennel": "entries and seals", "version": 1}'
     assert sources.read({"KENNEL_HOME": str(tmp_path)}).cells == 1
+
+
+# ---------------------------------------------------------------- reports
+
+
+async def test_a_report_has_the_accounts_of_all_cells_or_that_of_one(
+    four: AllCells, shops: dict[str, Lying]
+) -> None:
+    names = list(shops)
+    await books.cross(four, "crossing", shops[names[0]], shops[names[1]], doge(3))
+
+    every = await reported(four, "balances", {"group_by": "account", "format": "json"})
+    given = await reported(four, "ledger", {"format": "json"})
+
+    totals = {row["foreign_id"]: row["closing"] for row in every["items"]}
+    assert totals == {names[0]: "7", names[1]: "13", names[2]: "10", names[3]: "10"}
+    transfers = [row for row in given["items"] if row["kind"] == "TRANSFER"]
+    assert [(row["debit"], row["credit"]) for row in transfers] == [("3", "3")]
+
+
+async def reported(four: AllCells, name: str, pairs: dict[str, str]) -> Any:
+    parts: list[bytes] = []
+    await report.write(four, name, pairs, parts.append)
+    return json.loads(b"".join(parts))
