@@ -9,13 +9,17 @@ from tests.end_to_end.program import Program, running, until
 from tests.end_to_end.shop import Shop
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A program with PostgreSQL and node of its own, whose faucet can pay.
+@pytest.fixture(scope="session", params=[1, 4], ids=["one-cell", "four-cells"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A program with PostgreSQL and node of its own, whose faucet can pay: the same to its callers with four cells.
 
     It asks the node so seldom that no test passes unless announcements are heard.
     """
-    with running(Program(tmp_path_factory.mktemp("shared"), KENNEL_POLL_SECONDS="600")) as program:
+    divided = {
+        "KENNEL_CELLS": str(request.param),
+        "KENNEL_DATABASE_CONNECTIONS": str(max(40, 10 * (request.param + 1))),
+    }
+    with running(Program(tmp_path_factory.mktemp("shared"), KENNEL_POLL_SECONDS="600", **divided)) as program:
         program.node.fill_faucet()
         until(lambda: program.node.mine() and program.audit()["height"] == program.node.height)
         yield program

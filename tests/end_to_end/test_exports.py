@@ -23,7 +23,7 @@ def test_the_books_of_a_running_program_are_written_to_a_file_and_proved(
     assert (written.returncode, again.returncode, proved.returncode, refused.returncode) == (0, 1, 0, 1)
     assert "is there already" in again.stdout
     assert "All is as it was sealed" in proved.stdout
-    assert "kennel: Line 2" in refused.stdout
+    assert "kennel: Line " in refused.stdout
 
 
 def test_a_report_says_on_the_command_line_what_it_says_over_http(program: Program, shop: Shop) -> None:
