@@ -3,11 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import copy, driven
 
 ROOT = Path(__file__).resolve().parent.parent
 DOORS = ("prepare", "execute", "executemany", "fetch", "fetchrow", "fetchval")
@@ -33,6 +39,50 @@ def recorded(statements: Statements) -> Iterator[None]:
     finally:
         for name, original in originals.items():
             setattr(asyncpg.Connection, name, original)
+
+
+Hear = Callable[[str], object]
+_hearing: MutableMapping[sa.Pool, list[Hear]] = WeakKeyDictionary()
+"""Who hears the statements of an engine, by its connections."""
+
+
+def hear_all(engine: AsyncEngine, hear: Hear) -> None:
+    """Have `hear` called before each statement of an engine, by SQLAlchemy or straight to the driver.
+
+    A COPY is heard as the word and the table.
+    """
+
+    def before(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        hear(statement)
+
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", before)
+    _hear_driven()
+    _hearing.setdefault(engine.sync_engine.pool, []).append(hear)
+
+
+@cache
+def _hear_driven() -> None:
+    """From now on tell of what goes straight to the driver, once for all engines."""
+
+    def given(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def give(db: Any, driver: Any, prepared: Any, parameters: Any) -> Any:
+            _tell(db, prepared.driven.text)
+            return await original(db, driver, prepared, parameters)
+
+        return give
+
+    send = copy.send
+
+    async def copied(db: Any, table: Any, columns: Any, rows: Any) -> None:
+        _tell(db, f"COPY {table.name}")
+        await send(db, table, columns, rows)
+
+    driven.fetch, driven.execute, copy.send = given(driven.fetch), given(driven.execute), copied
+
+
+def _tell(db: AsyncConnection, statement: str) -> None:
+    for hear in _hearing.get(db.sync_engine.pool, ()):
+        hear(statement)
 
 
 def _recording(original: Callable[..., Any], statements: Statements) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.db.engine import READ_ONLY, Db, observers_of
 from app.db.prepared import Prepared, Row
@@ -76,4 +76,5 @@ async def failed(db: Db, statement: str, error: Exception) -> DBAPIError:
         driver.terminate()
         with suppress(DBAPIError):
             await db.execute(_ANY)
-    return DBAPIError(statement, None, error, hide_parameters=True, connection_invalidated=driver.is_closed())
+    kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
+    return kind(statement, None, error, hide_parameters=True, connection_invalidated=driver.is_closed())

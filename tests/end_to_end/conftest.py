@@ -15,11 +15,10 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
     It asks the node so seldom that no test passes unless announcements are heard.
     """
-    divided = {
-        "KENNEL_CELLS": str(request.param),
-        "KENNEL_DATABASE_CONNECTIONS": str(max(40, 10 * (request.param + 1))),
-    }
-    with running(Program(tmp_path_factory.mktemp("shared"), KENNEL_POLL_SECONDS="600", **divided)) as program:
+    program = Program(tmp_path_factory.mktemp("shared"), KENNEL_POLL_SECONDS="600")
+    program.settings["KENNEL_CELLS"] = str(request.param)
+    program.settings["KENNEL_DATABASE_CONNECTIONS"] = str(max(40, 10 * (request.param + 1)))
+    with running(program):
         program.node.fill_faucet()
         until(lambda: program.node.mine() and program.audit()["height"] == program.node.height)
         yield program

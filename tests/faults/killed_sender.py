@@ -25,6 +25,7 @@ from app.db.engine import open_engine
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
 from tests import scenario
+from tests.statements import hear_all
 
 POINTS: Final = (
     "before the signed transaction is stored",
@@ -84,7 +85,7 @@ def watch(engine: AsyncEngine, point: Point) -> None:
     """Die at the statements and commits that store and mark a transaction."""
     seen: dict[str, str] = {}
 
-    def before(_: Any, __: Any, statement: str, *___: Any) -> None:
+    def before(statement: str) -> None:
         if statement.startswith("INSERT INTO transactions"):
             point("before the signed transaction is stored")
             seen["now"] = "stores"
@@ -95,7 +96,7 @@ def watch(engine: AsyncEngine, point: Point) -> None:
         if "now" in seen:
             point(f"before the commit that {seen['now']} it")
 
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", before)
+    hear_all(engine, before)
     sa.event.listen(engine.sync_engine, "commit", commit)
 
 

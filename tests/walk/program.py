@@ -19,6 +19,7 @@ from app.runtime.lease import Lease
 from app.workers.clocks import Payouts
 from tests import scenario
 from tests.chain_harness import RULES, ChainHarness
+from tests.statements import hear_all
 
 FAULTS: Final = ("away", "refuses", "unsure", "safe mode", "answer lost")
 
@@ -32,7 +33,7 @@ class KillSwitch:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.remaining: int | None = None
-        sa.event.listen(engine.sync_engine, "before_cursor_execute", self._strike)
+        hear_all(engine, self._strike)
         sa.event.listen(engine.sync_engine, "commit", self._strike)
 
     def _strike(self, *_: Any) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Prepared, bulk, copy, is_outage, observe_timed, sqlstate, timed
@@ -42,7 +42,7 @@ async def test_the_first_statement_begins_the_transaction_and_all_of_it_is_commi
 async def test_an_error_has_its_sqlstate_and_undoes_the_transaction(engine: AsyncEngine) -> None:
     async with engine.connect() as db:
         await bulk.execute(db, ADD, {"new": "gold"})
-        with pytest.raises(DBAPIError) as raised:
+        with pytest.raises(IntegrityError) as raised:
             await bulk.execute(db, ADD, {"new": "DOGE"})
 
     async with engine.begin() as db:

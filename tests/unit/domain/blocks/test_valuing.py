@@ -15,6 +15,7 @@ from app.domain import rates as rating
 from app.domain.blocks import Block
 from tests import scenario
 from tests.scenario import Chain, doge
+from tests.statements import hear_all
 
 NOW = int(time.time())
 TEN_MINUTES = 600
@@ -101,9 +102,7 @@ async def test_however_many_deposits_blocks_have_rates_are_asked_for_once(engine
     chain = await Chain(engine).start()
     await told(engine, {10: "0.5"})
     asked: list[str] = []
-    sa.event.listen(
-        engine.sync_engine, "before_cursor_execute", lambda *arguments: asked.append(str(arguments[2]))
-    )
+    hear_all(engine, asked.append)
 
     await chain.connect(
         *(chain.block([(account.address, doge(n + 1)) for n in range(20)]) for _ in range(10))
