@@ -107,7 +107,7 @@ def test_cells_are_made_with_progress_and_shown_and_their_number_stays(empty: st
 async def test_what_knows_no_cells_is_refused_where_there_are_several(
     engine: AsyncEngine, database: str, tmp_path: Path
 ) -> None:
-    refused = kennel(tmp_path, database, 2, "report", "ledger")
+    refused = kennel(tmp_path, database, 2, "demo")
 
     assert refused.returncode == 1
     assert refused.stderr == (
