@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application, context
+from app.batching.group_commit import GroupCommit
 from app.domain import dogecoin
 from app.domain.installation import Installation
-from app.group_commit import GroupCommit
 from app.metrics.observers import AnswerObserver, Observers
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application, context
+from app.batching.group_commit import GroupCommit
 from app.db.database import Database
 from app.domain import dogecoin
 from app.domain.installation import Installation
-from app.group_commit import GroupCommit
 from app.runtime.loop import Loop, ProcessHealth
 from app.runtime.notices import Notices, NotifyConnection
 from bench import filling, metrics, programs

@@ -12,8 +12,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.crossings import Crossings
+from app.batching.group_commit import GroupCommit
 from app.chain.keys import Keyring
-from app.crossings import Crossings
 from app.db.tables import CLEARING, outbox
 from app.domain import accounts, dogecoin, ledger
 from app.domain.accounts import AccountOrder
@@ -23,7 +24,6 @@ from app.domain.idempotency import Claim
 from app.domain.ledger import NewAsset
 from app.domain.refusals import Refusal
 from app.domain.transfers import Payee, TransferOrder
-from app.group_commit import GroupCommit
 from app.money import COIN, DOGE
 from tests import funding, scenario
 from tests.cells import Cells

@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_commit import GroupCommit
 from app.db.tables import TREASURY, WORLD, balances, outbox
 from app.domain import ledger
 from app.domain.commands import Command
 from app.domain.idempotency import Claim
 from app.domain.ledger import Bucket, Entry, NewAsset, Posting
 from app.domain.refusals import Refusal
-from app.group_commit import GroupCommit
 from app.money import DOGE
 from tests import scenario
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_commit import GroupCommit
 from app.chain.keys import Keyring
 from app.db import ReadDb, tables
 from app.db.tables import outbox
@@ -23,7 +24,6 @@ from app.domain.installation import Installation
 from app.domain.invoices import Invoice, InvoiceOrder, Item, issuing
 from app.domain.queries import Query
 from app.domain.refusals import Refusal
-from app.group_commit import GroupCommit
 from app.money import COIN, Koinu
 
 WORDS = "abandon " * 11 + "about"

@@ -20,12 +20,12 @@ from app.api.qr import Painter
 from app.api.relay import Relay
 from app.api.submission_waiter import SubmissionWaiter
 from app.audit import AuditReport
+from app.batching.group_commit import GroupCommit
+from app.batching.group_read import GroupRead
 from app.db import Db, readers
 from app.db import reads as reading_engine
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
-from app.group_commit import GroupCommit
-from app.group_read import GroupRead
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
 from app.runtime.loop import ProcessHealth, WakeUp

@@ -18,15 +18,15 @@ from app.api.checkout.branding import Branding
 from app.api.context import AppContext
 from app.api.relay import Relay
 from app.api.serving import serving
+from app.batching.crossings import Crossings
+from app.batching.group_commit import GroupCommit
 from app.chain.relay_key import RELAY_KEY_FILE
 from app.chain.rpc import CALLERS_SLOTS
 from app.config.settings import Settings
-from app.crossings import Crossings
 from app.db.database import Database
 from app.domain import blocks, dogecoin, webhooks
 from app.domain.commands import Command
 from app.domain.installation import Installation
-from app.group_commit import GroupCommit
 from app.metrics.scrape import Scrape
 from app.runtime.loop import Loop, WakeUp
 from app.runtime.notices import QUIET_SECONDS

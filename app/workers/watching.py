@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app.api import application, context, origins
 from app.api.cells.routing import Cells
 from app.api.serving import serving
+from app.batching.group_commit import GroupCommit
 from app.chain.node import Node
 from app.chain.rpc import NodeError, NodeTrouble, Slots
 from app.config.settings import Settings
@@ -18,7 +19,6 @@ from app.config.values import SettingsError
 from app.db import reads
 from app.domain import dogecoin
 from app.domain.installation import Installation
-from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import NodeHeight, Scrape
 from app.metrics.siblings import Siblings

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from app.batching.group_commit import PerhapsDone
 from app.db import is_outage
 from app.db.embedded import server as postgres
 from app.domain import transfers
 from app.domain.commands import Result
 from app.domain.transfers import LacksFunds
-from app.group_commit import PerhapsDone
 from tests import crossing_town
 from tests.cells import MakeCells, connected
 from tests.crossing_town import Town, claim, order

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.crossings import Crossings
+from app.batching.crossings import Crossings
+from app.batching.group_commit import GroupCommit
 from app.db.tables import CLEARING
 from app.domain import accounts, escrows, holds, transfers
 from app.domain.commands import Command, Result, Submitted
@@ -17,7 +18,6 @@ from app.domain.escrows import NewEscrow
 from app.domain.holds import Capture, NewHold, Release
 from app.domain.ledger import CREATE_ASSET, NewAsset
 from app.domain.transfers import LacksFunds, ReversalOrder, TransferOrder
-from app.group_commit import GroupCommit
 from app.money import show
 from tests import crossing_town, scenario
 from tests.cells import Cells, connected

@@ -13,6 +13,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import audit
+from app.batching.group_commit import GroupCommit
 from app.db.engine import open_engine
 from app.domain.accounts import AccountOrder
 from app.domain.commands import Command, Result, Submitted
@@ -20,7 +21,6 @@ from app.domain.idempotency import Claim, KeyReused
 from app.domain.ledger import CREATE_ASSET, NewAsset
 from app.domain.refusals import Refusal
 from app.domain.transfers import PUT_ACCOUNT
-from app.group_commit import GroupCommit
 from app.money import show
 from tests import report_check, scenario
 from tests.conftest import cloned

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from app.batching.group_read import GroupRead
 from app.domain import accounts, dogecoin
 from app.domain.dogecoin import Network
-from app.group_read import GroupRead
 
 MOST: Final = 50_000
 """Addresses that are remembered, about 10 MB; the one that nobody has asked for longest is forgotten first."""

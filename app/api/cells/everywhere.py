@@ -6,12 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_commit import GroupCommit
 from app.cells import Cell
 from app.db import Db
 from app.db import cells as cell_schemas
 from app.domain.commands import Command, Submitted
 from app.domain.installation import Installation
-from app.group_commit import GroupCommit
 
 Commands = Mapping[Command[Any, Any], Command[Any, Any]]
 """For each command of one cell the one that does the same in all."""

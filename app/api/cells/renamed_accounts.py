@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_read import GroupRead
 from app.domain import accounts
-from app.group_read import GroupRead
 
 HELD_SECONDS: Final = 3.0
 """How long a name is believed. Where it lay elsewhere meanwhile, no account is found, and none opened: PostgreSQL looks too."""

@@ -27,6 +27,7 @@ from app.api import (
     responses,
 )
 from app.api.access.authentication import Lock
+from app.batching.group_commit import GroupCommit
 from app.chain import keys
 from app.db.bulk import insert
 from app.db.engine import open_engine
@@ -35,7 +36,6 @@ from app.domain import dogecoin, rates, refusals
 from app.domain.installation import Installation
 from app.domain.pages import PageRequest
 from app.domain.rates import Rate
-from app.group_commit import GroupCommit
 
 TOKEN = "such-token"
 TEXTS = cursors.Cursor(r"([^\0]{1,300})", str, cursors.TEXT)

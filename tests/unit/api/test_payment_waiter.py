@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.api import application, context, payment_waiter
+from app.batching.group_commit import GroupCommit
 from app.db.tables import payments as payment_rows
 from app.domain.commands import Command
 from app.domain.payments import Payment
-from app.group_commit import GroupCommit
 from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from app.workers.roles import DATABASE_TROUBLE
 from tests import scenario

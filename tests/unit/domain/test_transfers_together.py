@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_commit import GroupCommit
 from app.db.engine import open_engine
 from app.db.tables import balances, entries, idempotency, outbox, postings
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import Claim
 from app.domain.refusals import Refusal
 from app.domain.transfers import MAKE, Credit, Payee, Transfer, TransferOrder
-from app.group_commit import GroupCommit
 from tests import scenario
 from tests.conftest import cloned
 from tests.unit.domain.bank import GOLD, all_gold, opened, order

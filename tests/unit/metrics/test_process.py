@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import run
 from app.api import application, context
+from app.batching.group_commit import GroupCommit
 from app.config import sources
 from app.db.database import Database
-from app.group_commit import GroupCommit
 from app.metrics.process import ProcessMetrics
 from app.metrics.scrape import Scrape
 from app.runtime.loop import LoopHealth

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application, context
+from app.batching.group_commit import GroupCommit
 from app.db import Db
 from app.db.engine import open_engine
 from app.domain.commands import Command
 from app.domain.installation import Installation
 from app.domain.refusals import Refusal
-from app.group_commit import GroupCommit
 from app.runtime import logs
 from tests import scenario
 

@@ -16,13 +16,13 @@ from app.api.cells.crossing_lane import OverCells
 from app.api.cells.everywhere import Everywhere
 from app.api.cells.routing import Cells
 from app.api.serving import serving
+from app.batching.crossings import Crossings
+from app.batching.group_commit import GroupCommit
 from app.chain import keys
-from app.crossings import Crossings
 from app.db.bulk import insert
 from app.db.tables import ready_keys
 from app.domain import blocks, dogecoin, outbox, webhooks
 from app.domain.installation import Installation
-from app.group_commit import GroupCommit
 from tests import cells as divided
 from tests.cells import MakeCells
 from tests.unit.api.conftest import WORDS

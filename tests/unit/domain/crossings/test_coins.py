@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.crossings import Crossings
+from app.batching.crossings import Crossings
 from app.db.tables import CLEARING, chain_state, coins
 from app.domain import blocks, ledger, transfers
 from app.domain.blocks.reserves import ReserveChange

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.crossings import Crossings
+from app.batching.crossings import Crossings
 from app.db import ReadDb
 from app.domain import accounts, transfers
 from app.domain.commands import Submitted

@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_commit import Overloaded, Stopping
+from app.batching.group_read import GroupRead
 from app.db import Prepared, ReadDb, bulk, is_outage, readers
 from app.db.engine import open_engine
 from app.domain.commands import plain
 from app.domain.queries import Query
 from app.domain.refusals import NotFound, Refusal
-from app.group_commit import Overloaded, Stopping
-from app.group_read import GroupRead
 from tests import scenario
 
 NOTES = Prepared(
@@ -224,7 +224,7 @@ async def test_what_takes_too_long_at_the_end_is_refused(library: Library) -> No
 async def test_more_than_a_queue_holds_are_turned_away(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.group_read.WAITING", 2)
+    monkeypatch.setattr("app.batching.group_read.WAITING", 2)
     begun = await library.hold("a", "b")
     waiting = [library.ask(key) for key in ("a", "b", "c")]
     await asyncio.sleep(0)

@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from app.crossings import Crossings
+from app.batching.crossings import Crossings
+from app.batching.group_commit import WAITING, Overloaded, PerhapsDone, Stopping
 from app.db import tables
 from app.domain import transfers
 from app.domain.commands import Result, Submitted
 from app.domain.idempotency import KeyReused
 from app.domain.transfers import LacksFunds
-from app.group_commit import WAITING, Overloaded, PerhapsDone, Stopping
 from tests import crossing_town, scenario
 from tests.cells import MakeCells
 from tests.crossing_town import EACH, Town, answered, claim, order

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import group_commit
+from app.batching import group_commit
+from app.batching.group_commit import GroupCommit, PerhapsDone
 from app.db import Db, is_outage
 from app.db.engine import open_engine
 from app.db.tables import idempotency
@@ -19,7 +20,6 @@ from app.domain.commands import Command, Result, Submitted, plain
 from app.domain.idempotency import Claim, KeyReused, StillRunning
 from app.domain.outbox import OutboxEvent
 from app.domain.refusals import Conflict, Refusal
-from app.group_commit import GroupCommit, PerhapsDone
 from tests import scenario
 
 KILL = sa.text("SELECT pg_terminate_backend(:pid)")

@@ -7,13 +7,13 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.batching.group_commit import CLOSING_SECONDS, LAST_SECONDS, GroupCommit, Observe, unobserved
 from app.cells import CellMap
 from app.db import Db
 from app.domain.commands import Command, Result, Submitted
 from app.domain.crossings import RULES, Crossing, Placed, Rule, perform
 from app.domain.idempotency import WAIT_SECONDS, Claim
 from app.domain.installation import Installation
-from app.group_commit import CLOSING_SECONDS, LAST_SECONDS, GroupCommit, Observe, unobserved
 
 Request = TypeVar("Request")
 Resource = TypeVar("Resource")

@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
+from app.batching.group_commit import Overloaded, Stopping
 from app.db import Reader, Readers, is_outage
 from app.domain.installation import Installation
 from app.domain.queries import Query
-from app.group_commit import Overloaded, Stopping
 
 Key = TypeVar("Key", bound=Hashable)
 Resource = TypeVar("Resource")

@@ -1,0 +1,1 @@
+"""Requests that wait together are committed together, and read together: in one cell, and over several."""
