@@ -18,8 +18,10 @@ from app.cells import CellMap
 from app.db.all_cells import AllCells
 from app.domain.audit_log import Action
 from app.domain.commands import Command, Result, Submitted
+from app.domain.crossings import GATHER, Gather
 from app.domain.idempotency import Claim
 from app.domain.refusals import Refusal
+from app.domain.transfers import LacksFunds
 
 Order = TypeVar("Order")
 Resource = TypeVar("Resource")
@@ -152,7 +154,20 @@ class Cells:
         """Carry out what concerns the accounts of these names, of which the first one pays; as `commits.submit` does."""
         if self.only is not None:
             return await self.only.commits.submit(command, order, claim, weight=weight)
-        return await self.submit_in(await self.cells_of(names), command, order, claim, weight=weight)
+        places = await self.cells_of(names)
+        try:
+            return await self.submit_in(places, command, order, claim, weight=weight)
+        except LacksFunds as refusal:
+            if refusal.facts["account"] != self.platform or not await self._gathered(refusal, places[0]):
+                raise
+        return await self.submit_in(places, command, order, claim, weight=weight)
+
+    async def _gathered(self, refusal: LacksFunds, cell: int) -> bool:
+        """Bring what the platform has of the asset in other cells to one cell; say whether that was anything."""
+        others = [number for number in range(len(self.contexts)) if number != cell]
+        gather = Gather(str(refusal.facts["asset"]))
+        result = await self._crossings.submit(GATHER, gather, None, (cell, *others))
+        return result.resource.amount > 0
 
     async def submit_at(
         self,

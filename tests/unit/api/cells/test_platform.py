@@ -52,3 +52,26 @@ async def test_its_history_and_events_are_those_of_all_cells(town: Town) -> None
     assert (transfers.status_code, transfers.json()["error"]["field"]) == (400, "foreign_id")
     assert payments["items"] == []
     assert len(ids((await town.get("/transfers?limit=100"))["items"])) == 4 + 5
+
+
+async def test_it_gives_what_it_has_in_all_cells_and_not_more(town: Town) -> None:
+    await with_gold(town)
+    payee = town.names()[2]
+    gift = {"from": "platform", "to": payee, "asset": "gold"}
+
+    refused = await town.ask("/transfers", gift | {"amount": "15.01"})
+    given = [await town.ask("/transfers", gift | {"amount": "12"}, key="once") for _ in range(2)]
+    audit = await town.get("/audit")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "insufficient-funds")
+    assert [answer.status_code for answer in given] == [200, 200]
+    assert given[0].json() == given[1].json()
+    balances = {
+        item["asset"]: item["total"] for item in (await town.get("/account/platform/balances"))["items"]
+    }
+    assert balances["gold"] == "3"
+    theirs = {
+        item["asset"]: item["total"] for item in (await town.get(f"/account/{payee}/balances"))["items"]
+    }
+    assert theirs["gold"] == str(10 - 3 + 12)
+    assert audit["ok"], audit
