@@ -57,7 +57,9 @@ async def claim(
         raise SameKey
     if fresh:
         await _take(db, kind, fresh)
-        await bulk.execute(db, _WAIT_NO_MORE)
+    await bulk.execute(
+        db, _WAIT_NO_MORE
+    )  # a request without a key may be in the batch, and waits for its locks as ever
     return {claim: _answer(claim, known[claim[:2]]) for claim in claims if claim not in fresh}
 
 
