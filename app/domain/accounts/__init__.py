@@ -34,8 +34,8 @@ from app.domain.accounts.addresses import (
 )
 from app.domain.accounts.closing import CLOSE, StillInUse, close
 from app.domain.accounts.key_pool import add_ready_keys, count_ready_keys, delete_ready_keys, highest_number
-from app.domain.accounts.moved_names import cells_of_names, forget_moved, keep_free, note_moved
+from app.domain.accounts.moved_names import forget_moved, keep_free, note_moved
 from app.domain.accounts.names import NotForAccounts, is_malformed, reserved
 from app.domain.accounts.opening import CHANGEABLE, AccountOrder, NoReadyKeys, PayoutComesBack, put
-from app.domain.accounts.placing import RENAMED, any_renamed, cell_of
+from app.domain.accounts.placing import RENAMED, any_renamed, cell_of, cells_of_names
 from app.domain.accounts.receiving import ReceivingBranch, lock_branches, write_addresses

@@ -1,25 +1,15 @@
-"""Where accounts are that are called otherwise than when they were opened: in the cell in which they were.
+"""Notes where accounts are that are called otherwise than when they were opened: in the cell in which they were.
 
 Only an installation of several cells asks: there, an account is otherwise in the cell that its name falls into.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import sqlalchemy as sa
 
 from app.db import Db, bulk
 from app.db.tables import account_names
 from app.domain.accounts import account
-
-_NAMES: Final = sa.bindparam("names", type_=bulk.TEXTS)
-
-
-async def cells_of_names(db: Db, foreign_ids: Sequence[str]) -> dict[str, int]:
-    """Return the cells of those accounts that do not lie where their names fall."""
-    named = sa.select(account_names).where(account_names.c.foreign_id == sa.any_(_NAMES))
-    rows = await bulk.fetch_all(db, named, {"names": list(foreign_ids)})
-    return {row["foreign_id"]: row["cell"] for row in rows}
 
 
 async def note_moved(db: Db, foreign_ids: Sequence[str], cell: int) -> None:

@@ -19,10 +19,15 @@ _RENAMED: Final = Prepared(
 _ANY: Final = sa.select(sa.exists().select_from(account_names))
 
 
+async def cells_of_names(db: ReadDb, foreign_ids: Sequence[str]) -> dict[str, int]:
+    """Return the cells of those accounts that lie elsewhere than their names fall."""
+    rows = await bulk.fetch_all(db, _RENAMED, {"names": list(foreign_ids)})
+    return {row["foreign_id"]: row["cell"] for row in rows}
+
+
 async def renamed(db: ReadDb, foreign_ids: Sequence[str]) -> list[int | None]:
     """Return the cell of each account that lies elsewhere than its name falls; None for all other names."""
-    rows = await bulk.fetch_all(db, _RENAMED, {"names": list(foreign_ids)})
-    cells: dict[str, int] = {row["foreign_id"]: row["cell"] for row in rows}
+    cells = await cells_of_names(db, foreign_ids)
     return [cells.get(name) for name in foreign_ids]
 
 
