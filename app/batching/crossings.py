@@ -1,7 +1,7 @@
 """Commits requests that concern several cells, beside the group commits of the cells: what stays in one never waits for them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,17 @@ Resource = TypeVar("Resource")
 AT_ONCE: Final = 4
 """The most transactions over cells that one process has at once: each holds locks in several of them."""
 
+PAIR: Final = 2
 CellCommand = Command[Any, Any]
+
+
+def lane_of(cells: Iterable[int], count: int) -> tuple[int, ...]:
+    """Return the cells whose lane a request goes, of `count` cells: its own one or two, or all where it has more.
+
+    There are too many sets of more than two for a lane each.
+    """
+    own = tuple(sorted(set(cells)))
+    return own if len(own) <= PAIR else tuple(range(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +120,8 @@ class _Writer(GroupCommit):
         super().__init__(engine, installations[0], tell, wait_seconds=wait_seconds, observe=observe)
 
     def way(self, command: CellCommand, cells: Sequence[int]) -> CellCommand:
-        """Return the command between these cells, always the same one."""
-        key = command, tuple(sorted(set(cells)))
+        """Return the command of their lane, always the same one."""
+        key = command, lane_of(cells, len(self._installations))
         if key not in self._known:
             self._known[key] = between = replace(command, kind=f"crossing-{command.kind}")
             self._ways[between] = _Way(command, RULES[command], key[1])

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from app.batching.crossings import Crossings
+from app.batching.crossings import Crossings, lane_of
 from app.batching.group_commit import WAITING, Overloaded, PerhapsDone, Stopping
 from app.db import tables
 from app.domain import transfers
@@ -172,3 +172,11 @@ async def test_a_transfer_under_a_key_that_is_older_than_keys_are_kept_is_refuse
     with pytest.raises(KeyReused):
         await pay(town)
     await town.check()
+
+
+def test_lanes_do_not_grow_with_the_sets_of_cells_that_transfers_are_split_between() -> None:
+    among = [lane_of(cells, 4) for cells in ((0, 1, 2), (1, 3, 2), (3, 0, 1, 2))]
+    pairs = [lane_of(cells, 4) for cells in ((0, 1), (1, 0), (2, 3))]
+
+    assert among == [(0, 1, 2, 3)] * 3
+    assert pairs == [(0, 1), (0, 1), (2, 3)]
