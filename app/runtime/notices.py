@@ -108,9 +108,13 @@ class NotifyConnection:
 
     async def _listening(self, connect: Connect) -> Any:
         connection = await connect()
-        await connection.execute(_NO_FLUSH)
-        for channel in self._channels:
-            await connection.add_listener(channel, self._heard)
+        try:
+            await connection.execute(_NO_FLUSH)
+            for channel in self._channels:
+                await connection.add_listener(channel, self._heard)
+        except BaseException:  # also when the process is stopped meanwhile: nobody else knows this connection
+            connection.terminate()
+            raise
         connection.add_termination_listener(lambda _: self.telling.wake())
         return connection
 

@@ -118,6 +118,21 @@ async def test_after_a_lost_connection_all_loops_look_and_notices_are_heard_agai
             here.wake("answered")
 
 
+async def test_a_connection_that_is_given_up_before_it_listens_is_ended(database: str) -> None:
+    opened: list[asyncpg.Connection] = []
+
+    async def connect() -> asyncpg.Connection:
+        opened.append(await Database(database).session())
+        listening.cancel()  # is heard where the connection waits for the server next
+        return opened[0]
+
+    listening = asyncio.create_task(NotifyConnection(connect).step())
+    await asyncio.wait([listening])
+
+    assert listening.cancelled()
+    assert opened[0].is_closed()
+
+
 async def test_what_happens_in_a_cell_wakes_the_loops_of_that_cell_alone(database: str) -> None:
     connect, channels = Database(database).session, ("kennel_000", "kennel_001")
     async with running(connect, *channels) as here, running(connect, *channels) as there:
