@@ -1,7 +1,7 @@
 """An account's history over HTTP, as pages of JSON or all of it as CSV."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from app.api import cursors, fast_route, fields, parameters, responses
 from app.api.cells import merged
-from app.api.cells.merged import Listing
+from app.api.cells.merged import Connect, Listing
 from app.api.cells.routing import InCells
-from app.api.context import AppContext, Context
 from app.api.cursors import ListRequest
 from app.api.fiat import FiatView
 from app.api.reports import csv_file
@@ -20,7 +19,6 @@ from app.db import ReadDb
 from app.domain import ledger, rates
 from app.domain.ledger import LastPostings, StatementCursor, StatementFilter, StatementLine, statement
 from app.domain.pages import Page, PageRequest
-from app.domain.refusals import Invalid
 
 busy = APIRouter(route_class=fast_route.FastRoute)
 
@@ -33,12 +31,6 @@ CURSORS: Final = cursors.Cursor(
     cursors.TEXT,
     cursors.NUMBER,
 )
-
-
-class NoFile(Invalid):
-    """The account {foreign_id} is in all cells of this installation: ask for GET /reports/ledger/rows as a file."""
-
-    field = "format"
 
 
 class HistoryView(responses.View):
@@ -96,7 +88,6 @@ async def _filters(
 )
 async def get_history(
     foreign_id: parameters.ForeignId,
-    context: Context,
     cells: InCells,
     filters: Annotated[StatementFilter, Depends(_filters)],
     request: Annotated[ListRequest[StatementCursor], Depends(CURSORS.request_over_cells)],
@@ -104,9 +95,7 @@ async def get_history(
 ) -> Response:
     """Postings, newest first; with `format=csv` all of them, whatever `cursor` and `limit` say."""
     if file_format == "csv":
-        if cells.all_have(foreign_id):
-            raise NoFile(foreign_id=foreign_id)
-        return await _file(context, foreign_id, filters)
+        return await _file(await cells.readers_of(foreign_id), foreign_id, filters)
     listing = Listing(
         lambda db, page: _page(db, foreign_id, filters, page),
         lambda line: line.cursor,
@@ -123,22 +112,41 @@ async def _page(
     return await statement.page(db, last, filters, request)
 
 
-async def _file(context: AppContext, foreign_id: str, filters: StatementFilter) -> Response:
-    async with context.queries.reader() as db:
-        last = await ledger.last_postings(db, foreign_id)
-        await ledger.check_export(db, last, filters)
+async def _file(cells: Sequence[Connect], foreign_id: str, filters: StatementFilter) -> Response:
+    parts = await merged.at_once_where_known((_part(cell, foreign_id, filters) for cell in cells), None)
+    known = [part for part in parts if part is not None]
+    ledger.check_export(sum(part.postings for part in known))
     name = f"history-{quote(foreign_id, safe='')}.csv"
-    return csv_file.response(name, _rows(context, last, filters))
+    return csv_file.response(name, _rows([_portions(part, filters) for part in known]))
 
 
-async def _rows(context: AppContext, last: LastPostings, filters: StatementFilter) -> AsyncIterator[bytes]:
-    """Yield the file in portions, so that a slow caller holds no connection."""
+class _Part(NamedTuple):
+    """What a file has of a cell: up to which postings, and how many these are."""
+
+    connect: Connect
+    last: LastPostings
+    postings: int
+
+
+async def _part(connect: Connect, foreign_id: str, filters: StatementFilter) -> _Part | None:
+    async with connect() as db:
+        last = await ledger.last_postings(db, foreign_id)
+        return _Part(connect, last, await ledger.count_export(db, last, filters))
+
+
+async def _rows(cells: Sequence[AsyncIterator[Sequence[StatementLine]]]) -> AsyncIterator[bytes]:
     yield csv_file.text([[*_OWN_COLUMNS, *(f"fiat_{name}" for name in FiatView.model_fields)]])
+    async for lines in merged.portions(cells, lambda line: line.cursor, newest_first=True):
+        yield csv_file.text(map(_cells, lines))
+
+
+async def _portions(part: _Part, filters: StatementFilter) -> AsyncIterator[Sequence[StatementLine]]:
+    """Yield the lines of a cell in portions, so that a slow caller holds no connection."""
     request: PageRequest[StatementCursor] | None = PageRequest(None, PORTION)
     while request:
-        async with context.queries.reader() as db:
-            page = await statement.page(db, last, filters, request)
-        yield csv_file.text(map(_cells, page.items))
+        async with part.connect() as db:
+            page = await statement.page(db, part.last, filters, request)
+        yield page.items
         request = request._replace(after=page.rest) if page.rest else None
 
 

@@ -15,21 +15,13 @@ from app.api.cells.routing import Cells, InCells
 from app.api.context import Queries
 from app.api.cursors import ListRequest
 from app.domain import transfers
-from app.domain.pages import PageRequest
-from app.domain.refusals import Invalid
-from app.domain.transfers import Transfer, TransferCursor, TransferFilter
+from app.domain.transfers import TransferCursor, TransferFilter
 
 busy = APIRouter(route_class=fast_route.FastRoute)
 
 CURSORS: Final = cursors.Cursor(
     r"([0-9]{1,18})(?: ([0-9]{1,17}))?", TransferCursor, cursors.NUMBER, cursors.MOMENT
 )
-
-
-class InAllCells(Invalid):
-    """The account {foreign_id} is in all cells of this installation: see its history, or the list of all transfers."""
-
-    field = "foreign_id"
 
 
 class ShareView(responses.View):
@@ -76,8 +68,7 @@ async def _filters(
 
 
 Filters = Annotated[TransferFilter, Depends(_filters)]
-Request = Annotated[PageRequest[TransferCursor], Depends(CURSORS.request)]
-OverCells = Annotated[ListRequest[TransferCursor], Depends(CURSORS.request_over_cells)]
+Request = Annotated[ListRequest[TransferCursor], Depends(CURSORS.request_over_cells)]
 
 
 @busy.get("/transfers/{id}", response_model=TransferView, summary="A transfer")
@@ -91,37 +82,31 @@ async def get_transfer(id: TransferId, queries: Queries, within: Within) -> Resp
 async def list_transfers(
     cells: InCells,
     filters: Filters,
-    request: OverCells,
+    request: Request,
     within: Within,
     foreign_id: parameters.Account = None,
 ) -> Response:
     """Newest first."""
     if foreign_id:
         within.require(foreign_id, "foreign_id")
-        _check_one_cell(cells, foreign_id)
-    wanted = replace(filters, foreign_id=foreign_id or "", reach=within)
-    listing = Listing(lambda db, page: transfers.page(db, wanted, page), _key, lambda each: each.created)
-    page = await merged.page(await cells.readers_of(foreign_id), listing, request)
-    return responses.show_all(map(transfers.transfer_json, page.items), page.cursor)
+    return await _page(cells, replace(filters, foreign_id=foreign_id or "", reach=within), request)
 
 
 @busy.get("/account/{foreign_id}/transfers", response_model=TransferPage, summary="An account's transfers")
 async def list_of_account(
-    foreign_id: parameters.ForeignId, queries: Queries, cells: InCells, filters: Filters, request: Request
+    foreign_id: parameters.ForeignId, cells: InCells, filters: Filters, request: Request
 ) -> Response:
     """Newest first, those that it gave and those that it got."""
-    _check_one_cell(cells, foreign_id)
-    async with queries.reader() as db:
-        page = await transfers.page(db, replace(filters, foreign_id=foreign_id), request)
-    return responses.show_all(map(transfers.transfer_json, page.items), CURSORS.write(page.rest))
+    return await _page(cells, replace(filters, foreign_id=foreign_id), request)
 
 
-def _check_one_cell(cells: Cells, foreign_id: str) -> None:
-    """Refuse the account that is in all cells: the lists of its transfers there are by times that a cursor has not."""
-    if cells.all_have(foreign_id):
-        raise InAllCells(foreign_id=foreign_id)
-
-
-def _key(transfer: Transfer) -> TransferCursor:
-    """Return the key of a transfer in the list of all of a cell."""
-    return TransferCursor(transfer.id)
+async def _page(cells: Cells, wanted: TransferFilter, request: ListRequest[TransferCursor]) -> Response:
+    listing = Listing(
+        lambda db, page: transfers.page(db, wanted, page),
+        lambda listed: listed.cursor,
+        lambda listed: listed.cursor.created or listed.transfer.created,
+    )
+    page = await merged.page(await cells.readers_of(wanted.foreign_id), listing, request)
+    return responses.show_all(
+        (transfers.transfer_json(listed.transfer) for listed in page.items), page.cursor
+    )

@@ -1,12 +1,14 @@
 """Lists over cells: each cell reads its page of the list, and of these the first items are the page."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from app.api.cursors import ListRequest, Merged
+from app.domain.owner import NoSuchAccount
 from app.domain.pages import Page, PageRequest
 
 Key = TypeVar("Key")
@@ -37,8 +39,8 @@ async def page(
     Each cell's items keep their order. A page is short where a cell has searched without finding, and goes on.
     """
     asked = request.of_cells(len(cells))
-    pages = await at_once(
-        _read(connect, listing, wanted) for connect, wanted in zip(cells, asked, strict=True)
+    pages = await at_once_where_known(
+        (_read(connect, listing, wanted) for connect, wanted in zip(cells, asked, strict=True)), _NOTHING
     )
     if len(pages) == 1:
         return Merged(pages[0].items, request.cursors.write(pages[0].rest))
@@ -60,12 +62,31 @@ async def at_once(reads: Iterable[Coroutine[Any, Any, Item]]) -> list[Item]:
     return [await waiting[0]] if len(waiting) == 1 else await asyncio.gather(*waiting)
 
 
+async def at_once_where_known(reads: Iterable[Coroutine[Any, Any, Item]], otherwise: Item) -> list[Item]:
+    """Do the same, with `otherwise` of those cells that do not know the account yet; NoSuchAccount where none does."""
+    answers = await at_once(map(_or_refused, reads))
+    refused = [answer for answer in answers if isinstance(answer, NoSuchAccount)]
+    if len(refused) == len(answers):
+        raise refused[0]
+    return [otherwise if isinstance(answer, NoSuchAccount) else answer for answer in answers]
+
+
+async def _or_refused(read: Coroutine[Any, Any, Item]) -> Item | NoSuchAccount:
+    try:
+        return await read
+    except NoSuchAccount as refusal:
+        return refusal
+
+
+_NOTHING: Final[Page[Any, Any]] = Page([], None)
+
+
 async def _read(
     connect: Connect, listing: Listing[Item, Key], wanted: PageRequest[Key] | None
 ) -> Page[Item, Key]:
     """Read a cell's page; nothing where its list has ended."""
     if wanted is None:
-        return Page([], None)
+        return _NOTHING
     async with connect() as db:
         return await listing.read(db, wanted)
 
@@ -79,6 +100,32 @@ def _rest(
     if count == len(page.items):
         return wanted._replace(after=page.rest)
     return wanted._replace(after=listing.key(page.items[count - 1])) if count else wanted
+
+
+def portions(
+    cells: Sequence[AsyncIterator[Sequence[Item]]], order: Callable[[Item], Any], *, newest_first: bool
+) -> AsyncIterator[Sequence[Item]]:
+    """Return all items of the cells' lists, portion by portion; some portions are empty."""
+    return cells[0] if len(cells) == 1 else _merged_portions(cells, order, max if newest_first else min)
+
+
+async def _merged_portions(
+    cells: Sequence[AsyncIterator[Sequence[Item]]], order: Callable[[Item], Any], first: Callable[..., Any]
+) -> AsyncIterator[Sequence[Item]]:
+    """Yield the items in one order; of each cell one portion is held."""
+    held = {number: deque[Item]() for number in range(len(cells))}
+    while held:
+        for number in list(held):
+            while number in held and not held[number]:
+                portion = await anext(cells[number], None)
+                if portion is None:
+                    del held[number]
+                else:
+                    held[number].extend(portion)
+        ready: list[Item] = []
+        while held and all(held.values()):
+            ready.append(first(held.values(), key=lambda items: order(items[0])).popleft())
+        yield ready
 
 
 class Taken(NamedTuple, Generic[Item]):

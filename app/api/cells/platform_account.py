@@ -9,7 +9,6 @@ from app.api.cells.routing import Cells
 from app.api.context import AppContext
 from app.domain import accounts, ledger
 from app.domain.ledger import AssetBalance, Balance
-from app.domain.owner import NoSuchAccount
 
 Answer = TypeVar("Answer")
 
@@ -45,18 +44,8 @@ async def _of_each(
     cells: Cells, ask: Callable[[AppContext], Coroutine[Any, Any, Answer]]
 ) -> Sequence[Answer]:
     """Return the answers of the cells that have the account; a cell opens it when it needs it."""
-
-    async def answer(context: AppContext) -> Answer | NoSuchAccount:
-        try:
-            return await ask(context)
-        except NoSuchAccount as refusal:
-            return refusal
-
-    answers = await merged.at_once(answer(context) for context in cells.contexts)
-    known = [each for each in answers if not isinstance(each, NoSuchAccount)]
-    if not known:
-        raise NoSuchAccount(foreign_id=cells.platform, field="foreign_id")
-    return known
+    answers = await merged.at_once_where_known((ask(context) for context in cells.contexts), None)
+    return [answer for answer in answers if answer is not None]
 
 
 def _sum(balances: Sequence[Balance]) -> Balance:

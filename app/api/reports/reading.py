@@ -1,6 +1,5 @@
 """Reads a report portion by portion: no connection is held between two of them, and no more is remembered than sums."""
 
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +7,7 @@ from itertools import islice
 from math import ceil
 from typing import Final, TypeVar
 
+from app.api.cells import merged
 from app.api.cells.merged import Connect
 from app.domain import rates, reports
 from app.domain.rates import Quote
@@ -53,7 +53,7 @@ async def rows(connect: Connect, order: ReportOrder, *others: Connect) -> AsyncI
         yield portion
 
 
-def _passed(sums: Sums, pieces: list[Piece], quotes: Mapping[datetime, Quote]) -> Iterator[ReportRow]:
+def _passed(sums: Sums, pieces: Sequence[Piece], quotes: Mapping[datetime, Quote]) -> Iterator[ReportRow]:
     """Add pieces; yield the rows of the accounts that are behind by them."""
     for piece in pieces:
         if sums.is_behind(piece.span.foreign_id):
@@ -87,34 +87,16 @@ async def begun(portions: AsyncIterator[Portion]) -> AsyncIterator[Portion]:
     return all_portions()
 
 
-def _portions(order: ReportOrder, *connects: Connect) -> AsyncIterator[list[Piece]]:
+def _portions(order: ReportOrder, *connects: Connect) -> AsyncIterator[Sequence[Piece]]:
     """Return the pieces of all cells, by account, asset and number."""
-    each = [_of_cell(connect, order) for connect in connects]
-    return each[0] if len(each) == 1 else _merged(each)
-
-
-async def _merged(cells: Sequence[AsyncIterator[list[Piece]]]) -> AsyncIterator[list[Piece]]:
-    """Yield the pieces in one order; of each cell one portion is held."""
-    held = {number: deque[Piece]() for number in range(len(cells))}
-    while held:
-        for number in list(held):
-            while number in held and not held[number]:
-                portion = await anext(cells[number], None)
-                if portion is None:
-                    del held[number]
-                else:
-                    held[number].extend(portion)
-        ready: list[Piece] = []
-        while held and all(held.values()):
-            ready.append(min(held.values(), key=lambda pieces: _place(pieces[0])).popleft())
-        yield ready
+    return merged.portions([_of_cell(connect, order) for connect in connects], _place, newest_first=False)
 
 
 def _place(piece: Piece) -> tuple[str, str, int]:
     return piece.span.foreign_id, piece.span.asset, piece.span.low
 
 
-async def _of_cell(connect: Connect, order: ReportOrder) -> AsyncIterator[list[Piece]]:
+async def _of_cell(connect: Connect, order: ReportOrder) -> AsyncIterator[Sequence[Piece]]:
     after, more = None, True
     while more:
         async with connect() as db:

@@ -79,6 +79,7 @@ from app.domain.ledger.statement import (
     StatementFilter,
     StatementLine,
     check_export,
+    count_export,
 )
 from app.domain.ledger.system_accounts import (
     SYSTEM_ACCOUNTS,

@@ -141,10 +141,14 @@ async def page(
     return Page([_line(row, quote) for row, quote in zip(page.items, quotes, strict=True)], rest)
 
 
-async def check_export(db: ReadDb, last: LastPostings, wanted: StatementFilter) -> None:
-    """Refuse with TooLong what is too long for one export. The postings' numbers tell how many there are."""
+async def count_export(db: ReadDb, last: LastPostings, wanted: StatementFilter) -> int:
+    """Return how many postings an export reads, which their numbers tell; refuses with NoSuchAsset."""
     spans = await _spans(db, last, wanted, None)
-    count = sum(max(0, high - low) for low, high in spans.values())
+    return sum(max(0, high - low) for low, high in spans.values())
+
+
+def check_export(count: int) -> None:
+    """Refuse with TooLong what is too long for one export."""
     if count > EXPORT_READS:
         raise TooLong(found=count, most=EXPORT_READS)
 

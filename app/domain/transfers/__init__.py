@@ -15,7 +15,7 @@ from app.domain.transfers.grouped import (
     with_balance,
 )
 from app.domain.transfers.json import transfer_events, transfer_json
-from app.domain.transfers.listing import TransferCursor, TransferFilter, page
+from app.domain.transfers.listing import ListedTransfer, TransferCursor, TransferFilter, page
 from app.domain.transfers.making import (
     ISSUER,
     MAKE,

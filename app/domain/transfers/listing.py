@@ -37,6 +37,13 @@ class TransferCursor(NamedTuple):
     created: datetime | None = None
 
 
+class ListedTransfer(NamedTuple):
+    """A transfer in a list, and the cursor of the entry that is listed: of a transfer between cells one of its halves."""
+
+    transfer: Transfer
+    cursor: TransferCursor
+
+
 @dataclass(frozen=True, slots=True)
 class TransferFilter:
     """Which transfers are wanted; empty or None is any. They were made from `start` on and before `end`."""
@@ -67,7 +74,7 @@ class _Scan(NamedTuple):
 
 async def page(
     db: ReadDb, wanted: TransferFilter, request: PageRequest[TransferCursor]
-) -> Page[Transfer, TransferCursor]:
+) -> Page[ListedTransfer, TransferCursor]:
     """Return a page of the transfers wanted, the newest first; refuses with NoSuchAccount and NoSuchAsset.
 
     A page can be short or empty, and the list still goes on. Of a transfer between cells the list of all accounts has
@@ -82,12 +89,11 @@ async def page(
     ids = [str(row["entry_id"]) for row in page.items]
     transfers = await transfer.by_ids(db, ids) if ids else {}
     rest = page.rest or (scan.cursor(rows[-1]) if more else None)
-    page_items = [
-        listed
-        for number in ids
-        if (listed := transfers[number]) and (wanted.foreign_id or str(listed.id) == number)
+    listed = [
+        ListedTransfer(transfers[number], scan.cursor(row))
+        for number, row in zip(ids, page.items, strict=True)
     ]
-    return Page(page_items, rest)
+    return Page([each for each in listed if wanted.foreign_id or each.transfer.id == each.cursor.id], rest)
 
 
 async def _read(db: ReadDb, scan: _Scan, start: datetime | None, limit: int) -> tuple[Sequence[Row], bool]:

@@ -23,7 +23,8 @@ from tests.ledger_walk import invariants
 async def seen(town: Town, cell: int, foreign_id: str = "") -> list[Transfer]:
     async with town.engines[cell].connect() as db:
         wanted = TransferFilter(foreign_id)
-        return list((await transfers.page(db, wanted, PageRequest(None, 10))).items)
+        page = await transfers.page(db, wanted, PageRequest(None, 10))
+    return [listed.transfer for listed in page.items]
 
 
 async def fetched(db: ReadDb, number: int) -> Transfer:

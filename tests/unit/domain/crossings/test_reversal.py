@@ -24,7 +24,10 @@ async def test_a_transfer_goes_back_once_and_both_sides_see_it(town: Town) -> No
     for cell in (0, 1):
         async with town.engines[cell].connect() as db:
             owned = (await transfers.page(db, transfers.TransferFilter(town.name(cell)), PAGE)).items
-        assert [(found.id, found.reversed) for found in owned] == [(back.resource.id, 0), (made.id, 300)]
+        assert [(found.transfer.id, found.transfer.reversed) for found in owned] == [
+            (back.resource.id, 0),
+            (made.id, 300),
+        ]
     assert [await town.has(name) for name in (payer, payee)] == [(EACH, 0)] * 2
     await town.check()
 
@@ -44,9 +47,9 @@ async def test_a_part_goes_back_only_of_one_payee(town: Town) -> None:
     assert (part.amount, all_of_it.amount) == (125, 300)
     async with town.engines[2].connect() as db:
         [own] = [
-            found
+            found.transfer
             for found in (await transfers.page(db, transfers.TransferFilter(far), PAGE)).items
-            if found.id == split.id
+            if found.transfer.id == split.id
         ]
     assert (own.reversed, own) == (300, await of_home(town, split.id))
     assert await town.has(far) == (EACH + 175, 0)

@@ -56,7 +56,7 @@ async def test_what_went_to_other_cells_and_came_from_them_is_summed_before_and_
 async def shown(engine: AsyncEngine, foreign_id: str = "") -> list[Transfer]:
     async with engine.connect() as db:
         page = await transfers.page(db, TransferFilter(foreign_id), PageRequest(None, 10))
-    return list(page.items)
+    return [listed.transfer for listed in page.items]
 
 
 async def test_a_half_is_shown_as_the_whole_and_in_the_list_of_all_only_where_it_was_asked_for(

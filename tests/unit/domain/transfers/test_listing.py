@@ -45,7 +45,7 @@ async def listed(engine: AsyncEngine, wanted: TransferFilter, limit: int = 3) ->
     for _ in range(1000):
         async with engine.connect() as db:
             page = await transfers.page(db, wanted, request)
-        ids += [transfer.id for transfer in page.items]
+        ids += [listed.transfer.id for listed in page.items]
         assert len(page.items) <= limit
         if page.rest is None:
             return ids
