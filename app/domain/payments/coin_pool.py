@@ -1,5 +1,6 @@
 """A coin pool: several payments choose coins from it, one after the other, and no coin is chosen twice."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,33 +22,43 @@ class CoinPool:
 
     `ancestors` has, for each transaction with unconfirmed change, the unmined transactions that it stands on,
     itself included, and their sizes.
+
+    Each list has the largest coins first: so a choice sorts nothing, and costs little where there are many coins.
     """
 
     paths: dict[Outpoint, Path] = field(default_factory=dict)
     ancestors: dict[bytes, Mapping[bytes, int]] = field(default_factory=dict)
     taken: set[Outpoint] = field(default_factory=set)
-    _own: dict[int, dict[Outpoint, Spendable]] = field(default_factory=dict)
-    _shared: dict[Outpoint, Spendable] = field(default_factory=dict)
+    _own: dict[int, list[Spendable]] = field(default_factory=dict)
+    _confirmed: list[Spendable] = field(default_factory=list)
+    _unconfirmed: list[Spendable] = field(default_factory=list)
 
     def add(self, spendable: SpendableCoins) -> None:
         """Put coins in. Those of the tier OWN are for their account first, all others for every account."""
         self.paths.update(spendable.paths)
         self.ancestors.update(spendable.ancestors)
+        added: dict[tuple[Tier, int], set[Spendable]] = {}
         for coin in spendable.coins:
-            if coin.outpoint in self.taken:
-                continue
-            if coin.tier is Tier.OWN:
-                self._own.setdefault(spendable.paths[coin.outpoint].account, {})[coin.outpoint] = coin
-            else:
-                self._shared[coin.outpoint] = coin
+            if coin.outpoint not in self.taken:
+                owner = spendable.paths[coin.outpoint].account if coin.tier is Tier.OWN else 0
+                added.setdefault((coin.tier, owner), set()).add(coin)
+        for (tier, owner), coins in added.items():
+            there = self._coins(tier, owner)
+            there[:] = sorted(coins.union(there), key=coin_selection.largest_first)
 
     def take(self, coins: Sequence[Spendable]) -> None:
         """Take these coins out, for the payment that chose them."""
         for coin in coins:
             self.taken.add(coin.outpoint)
-            self._shared.pop(coin.outpoint, None)
+            _remove(self._confirmed, coin)
+            _remove(self._unconfirmed, coin)
             if (path := self.paths.get(coin.outpoint)) is not None:
-                self._own.get(path.account, {}).pop(coin.outpoint, None)
+                _remove(self._coins(Tier.OWN, path.account), coin)
+
+    def _coins(self, tier: Tier, owner: int) -> list[Spendable]:
+        if tier is Tier.OWN:
+            return self._own.setdefault(owner, [])
+        return self._unconfirmed if tier is Tier.UNCONFIRMED else self._confirmed
 
     def add_change(self, coin: Spendable, path: Path, ancestors: Mapping[bytes, int]) -> None:
         """Put in the change of a transaction that was signed now, unless that is the last of its chain."""
@@ -57,7 +68,7 @@ class CoinPool:
     def choose_own(self, account: int, order: SelectionOrder) -> Choice | None:
         """Choose among the account's own coins; None where they do not suffice."""
         with suppress(Refusal):
-            return coin_selection.choose(self._own.get(account, {}).values(), order)
+            return coin_selection.choose_among([self._own.get(account, [])], order)
         return None
 
     def choose(self, account: int, order: SelectionOrder) -> Choice:
@@ -65,16 +76,15 @@ class CoinPool:
 
         Raises ChainsTooLong, and what `coin_selection.choose` raises.
         """
-        own = self._own.get(account, {})
-        shared = [coin for coin in self._shared.values() if coin.outpoint not in own]
-        confirmed = [*own.values(), *(coin for coin in shared if coin.tier is not Tier.UNCONFIRMED)]
-        unconfirmed = [coin for coin in shared if coin.tier is Tier.UNCONFIRMED]
-        choice = coin_selection.choose([*confirmed, *unconfirmed], order)
+        own = self._own.get(account, [])
+        owned = {coin.outpoint for coin in own}
+        others = [coin for coin in self._confirmed if coin.outpoint not in owned] if own else self._confirmed
+        choice = coin_selection.choose_among((own, others, self._unconfirmed), order)
         if self._is_taken_by_nodes(choice, order):
             return choice
-        for short_chains in self._short_chains(unconfirmed):
+        for short_chains in self._short_chains(self._unconfirmed):
             with suppress(Refusal):
-                choice = coin_selection.choose([*confirmed, *short_chains], order)
+                choice = coin_selection.choose_among((own, others, short_chains), order)
                 if self._is_taken_by_nodes(choice, order):
                     return choice
         raise ChainsTooLong
@@ -108,4 +118,11 @@ class CoinPool:
             if len(joined) < ANCESTORS:
                 ancestors = joined
                 chosen.append(coin)
-        return chosen
+        return sorted(chosen, key=coin_selection.largest_first)
+
+
+def _remove(coins: list[Spendable], coin: Spendable) -> None:
+    """Take a coin, whatever its tier, out of coins of which the largest is the first."""
+    place = bisect_left(coins, coin_selection.largest_first(coin), key=coin_selection.largest_first)
+    if place < len(coins) and coins[place].outpoint == coin.outpoint:
+        del coins[place]

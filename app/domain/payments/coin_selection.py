@@ -129,9 +129,15 @@ def choose(coins: Iterable[Spendable], order: SelectionOrder) -> Choice:
 
     Raises InsufficientCoins, TooLarge, FeeAboveLimit or BelowDust.
     """
+    return choose_among(_tiers(coins), order)
+
+
+def choose_among(tiers: Iterable[Sequence[Spendable]], order: SelectionOrder) -> Choice:
+    """Choose as `choose` does. Each tier has its coins in the order of `largest_first`, and no coin is in two."""
     sums = _Sums(order)
-    earlier: list[Spendable] = []
-    for tier in _tiers(coins, order.terms.input_fee if not order.shares else 0):
+    least = 0 if order.shares else order.terms.input_fee
+    earlier: Sequence[Spendable] = []
+    for tier in filter(None, (_worth_more(tier, least) for tier in tiers)):
         chosen = _choose_with(sums, earlier, tier)
         if chosen is not None:
             return _choice(sums, chosen)
@@ -148,12 +154,14 @@ class _Sums:
         self.amount = order.amount
         self._outputs = len(order.scripts)
         self._output_bytes = sum(map(fees.output_bytes, order.scripts))
-        self.most_inputs = self._most_inputs()
+        most = max((self.terms.largest - self.bytes(0, change=False)) // fees.INPUT_BYTES, 0)
+        fitting = (n for n in range(most, 0, -1) if self.bytes(n, change=False) <= self.terms.largest)
+        self.most_inputs = next(fitting, 0)
 
     def bytes(self, inputs: int, *, change: bool) -> int:
         """Return the size of the whole transaction."""
-        outputs = fees.frame(inputs, self._outputs + change) + self._output_bytes + change * _CHANGE_BYTES
-        return outputs + inputs * fees.INPUT_BYTES
+        frame = fees.frame(inputs, self._outputs + change) + inputs * fees.INPUT_BYTES
+        return frame + self._output_bytes + change * _CHANGE_BYTES
 
     def need(self, inputs: int) -> int:
         """Return what so many coins must hold to do without change, even where the fee is below the floor."""
@@ -184,26 +192,22 @@ class _Sums:
 
     def fewest(self, coins: Sequence[Spendable]) -> int | None:
         """Return how many of `coins`, the largest first, pay the order; None where no number does."""
-        counted = enumerate(_totals(coins[: self.most_inputs]), 1)
-        return next(
-            (count for count, total in counted if total >= self.amount and self.pays(count, total)), None
-        )
-
-    def _most_inputs(self) -> int:
-        count = max((self.terms.largest - self.bytes(0, change=False)) // fees.INPUT_BYTES, 0)
-        while count and self.bytes(count, change=False) > self.terms.largest:
-            count -= 1
-        return count
+        totals = enumerate(accumulate(map(_AMOUNT, coins[: self.most_inputs])), 1)
+        enough = ((count, total) for count, total in totals if total >= self.amount)
+        return next((count for count, total in enough if self.pays(count, total)), None)
 
 
-def _tiers(coins: Iterable[Spendable], input_fee: int) -> Iterator[list[Spendable]]:
-    """Yield each tier's coins, the largest first, without empty tiers and coins that cost what they hold."""
-    worthy = {coin.outpoint: coin for coin in coins if coin.amount > input_fee}
-    ordered = sorted(worthy.values())  # the order of `largest_first`, by two sorts that call no Python
-    ordered.sort(key=_AMOUNT, reverse=True)
-    tiers = set(map(_TIER, ordered))
-    for tier in sorted(tiers):
-        yield ordered if len(tiers) == 1 else [coin for coin in ordered if coin.tier is tier]
+def _tiers(coins: Iterable[Spendable]) -> Iterator[list[Spendable]]:
+    """Yield each tier's coins, the largest first."""
+    ordered = sorted({coin.outpoint: coin for coin in coins}.values())
+    ordered.sort(key=_AMOUNT, reverse=True)  # the order of `largest_first`, by two sorts that call no Python
+    for tier in sorted(set(map(_TIER, ordered))):
+        yield [coin for coin in ordered if coin.tier is tier]
+
+
+def _worth_more(coins: Sequence[Spendable], least: int) -> Sequence[Spendable]:
+    """Leave out the coins that cost what they hold: the last ones."""
+    return coins[: bisect_left(coins, -least, key=lambda coin: -coin.amount)]
 
 
 def largest_first(coin: Spendable) -> tuple[int, Outpoint]:
@@ -211,12 +215,8 @@ def largest_first(coin: Spendable) -> tuple[int, Outpoint]:
     return -coin.amount, coin.outpoint
 
 
-def _merged(earlier: Sequence[Spendable], tier: Sequence[Spendable]) -> list[Spendable]:
-    return sorted((*earlier, *tier), key=largest_first) if earlier else list(tier)
-
-
-def _totals(coins: Sequence[Spendable]) -> Iterator[int]:
-    return accumulate(map(_AMOUNT, coins))
+def _merged(earlier: Sequence[Spendable], tier: Sequence[Spendable]) -> Sequence[Spendable]:
+    return sorted((*earlier, *tier), key=largest_first) if earlier else tier
 
 
 def _choose_with(
@@ -262,11 +262,10 @@ def _fewest_coins(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | 
 
 
 def _exact_set(sums: _Sums, coins: Sequence[Spendable]) -> list[Spendable] | None:
-    """Search for the fewest coins that pay without change."""
+    """Search for the fewest coins that pay without change, which would cost an input's fee when it is spent."""
     amounts = list(map(_AMOUNT, coins))
-    enough = sums.terms.input_fee  # change would cost so much when it is spent
     for count in range(1, min(EXACT_INPUTS, sums.most_inputs, len(coins)) + 1):
-        bounds = subset_sum.Bounds(count, sums.need(count), sums.room(count), enough, TRIES)
+        bounds = subset_sum.Bounds(count, sums.need(count), sums.room(count), sums.terms.input_fee, TRIES)
         indices = subset_sum.find(amounts, bounds)
         if indices is not None:
             return [coins[index] for index in indices]
@@ -285,8 +284,9 @@ def _choice(sums: _Sums, coins: Sequence[Spendable]) -> Choice:
 
 def _refusal(sums: _Sums, coins: Sequence[Spendable]) -> Conflict:
     """Say what the coins lack: money, room in a transaction, or a higher limit of the fee."""
-    total = sum(coin.amount for coin in coins)
-    count = next((n for n, amount in enumerate(_totals(coins), 1) if amount >= sums.need(n)), None)
+    total = sum(map(_AMOUNT, coins))
+    totals = enumerate(accumulate(map(_AMOUNT, coins)), 1)
+    count = next((count for count, held in totals if held >= sums.need(count)), None)
     if count is None:
         needed = sums.need(max(len(coins), 1))
         return InsufficientCoins(available=money.show(total), needed=money.show(needed))

@@ -203,10 +203,8 @@ async def _lock_parents(db: Db, txids: Collection[bytes]) -> None:
         raise CoinTaken
 
 
-_COLUMNS: Final = (
-    *(coins.c[name] for name in ("txid", "vout", "account_id", "branch", "index", "amount")),
-    addresses.c.script,
-)
+_COINS: Final = [coins.c[name] for name in ("txid", "vout", "account_id", "branch", "index", "amount")]
+_COLUMNS: Final = (*_COINS, addresses.c.script)
 WITH_ADDRESS: Final = coins.join(
     addresses, sa.and_(*(addresses.c[name] == coins.c[name] for name in ("account_id", "branch", "index")))
 )
@@ -237,22 +235,30 @@ _AMOUNTS: Final = sa.select(_NEEDS.c.amount).distinct().subquery("amounts_paid")
 _LARGEST_FIRST: Final = coins.c.amount.desc()
 
 
-def _candidates(tier: Tier, accounts: sa.FromClause | None, near: sa.FromClause) -> sa.CompoundSelect[Any]:
+def _candidates(tier: Tier, accounts: sa.FromClause | None, near: sa.FromClause) -> sa.Select[Any]:
     """Select the largest coins, the smallest, and the nearest to each amount on either side.
 
     `near` has the amounts. Where `accounts` has account ids, only their coins count, and `near` names the
     account of each amount.
     """
-    every = sa.select(*_COLUMNS, _tier(tier)).select_from(WITH_ADDRESS).where(CONFIRMED)
+    every = sa.select(*_COINS).where(CONFIRMED)
     own = every if accounts is None else every.where(coins.c.account_id == accounts.c.account_id)
     about = every if accounts is None else every.where(coins.c.account_id == near.c.account_id)
     nearest = sa.bindparam("nearest", type_=sa.BigInteger)
-    return sa.union(
+    chosen = sa.union(
         _for_each(accounts, own.order_by(_LARGEST_FIRST).limit(coin_selection.LARGEST)),
         _for_each(accounts, own.order_by(coins.c.amount).limit(coin_selection.SMALLEST)),
         _for_each(near, about.where(coins.c.amount >= near.c.amount).order_by(coins.c.amount).limit(nearest)),
         _for_each(near, about.where(coins.c.amount < near.c.amount).order_by(_LARGEST_FIRST).limit(nearest)),
-    )
+    ).subquery("chosen")
+    return _with_script(chosen, tier)
+
+
+def _with_script(chosen: sa.FromClause, tier: Tier) -> sa.Select[Any]:
+    """Read each coin's script by its key: a plain join looks for few coins in all addresses of their account."""
+    same = (addresses.c[name] == chosen.c[name] for name in ("account_id", "branch", "index"))
+    script = sa.select(addresses.c.script).where(*same).limit(1).lateral()
+    return sa.select(*chosen.c, script.c.script, _tier(tier)).select_from(chosen.join(script, sa.true()))
 
 
 def _for_each(rows: sa.FromClause | None, candidates: sa.Select[Any]) -> sa.Select[Any]:

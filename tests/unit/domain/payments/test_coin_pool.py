@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from app.domain import dogecoin, payments
 from app.domain.dogecoin import Outpoint
-from app.domain.payments import CoinPool, InsufficientCoins, Path, SelectionOrder, Spendable, Tier, fees
+from app.domain.payments import (
+    CoinPool,
+    InsufficientCoins,
+    Path,
+    SelectionOrder,
+    Spendable,
+    Tier,
+    coin_selection,
+    fees,
+)
 from app.domain.payments.coin_pool import ChainsTooLong
 from app.domain.payments.spendable_coins import ANCESTORS, CHAIN_BYTES, SpendableCoins
 from app.money import COIN, Koinu
@@ -67,6 +76,28 @@ def test_coins_of_others_are_spent_only_where_the_own_ones_do_not_do() -> None:
     assert pool.choose(1, order(COIN)).coins == (mine,)
     assert pool.choose_own(1, order(5 * COIN)) is None
     assert other in pool.choose(1, order(5 * COIN)).coins
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.sampled_from(Tier)), max_size=12),
+    st.lists(st.integers(1, 6), max_size=6),
+)
+def test_what_is_chosen_after_others_is_what_would_be_chosen_among_what_they_left(
+    held: list[tuple[int, Tier]], amounts: list[int]
+) -> None:
+    left = [coin(n, doge * COIN, tier) for n, (doge, tier) in enumerate(held)]
+    pool = pool_of(*left)
+
+    for amount in amounts:
+        try:
+            chosen = pool.choose(1, order(amount * COIN))
+        except InsufficientCoins as refusal:
+            with pytest.raises(InsufficientCoins, match=str(refusal)):
+                coin_selection.choose(left, order(amount * COIN))
+        else:
+            assert chosen == coin_selection.choose(left, order(amount * COIN))
+            pool.take(chosen.coins)
+            left = [each for each in left if each not in chosen.coins]
 
 
 def test_chains_that_have_the_same_beginning_count_it_once() -> None:
