@@ -13,7 +13,7 @@ from sqlalchemy import exc
 
 from app.cli.command import started
 from app.cli.maintenance import CannotBeDone
-from app.db import reads, sqlstate
+from app.db import Db, reads, sqlstate
 from app.db.database import Database
 from app.domain.monitoring import cell as monitoring
 from app.domain.monitoring.cell import CellFigures
@@ -76,13 +76,18 @@ async def moved(database: Database, number: int, node: str) -> str:
     async with database.without_timeouts() as engine, reads(engine).connect() as db:
         if not await monitoring.is_distributed(db):
             raise CannotBeDone("This database is one server, on which all cells lie: only Citus has others.")
-        try:  # a statement without a transaction, as Citus moves what others write meanwhile
-            await monitoring.move(db, database.cells[number].cell.schema, host, port)
-        except exc.DBAPIError as error:
-            if sqlstate(error) is None:
-                raise
-            raise CannotBeDone(f"The cell was not moved: {str(error.orig).splitlines()[0]}") from error
+        await _move(db, database.cells[number].cell.schema, (host, port))
     return f"Cell {number} lies on {host}:{port} now."
+
+
+async def _move(db: Db, schema: str, to: tuple[str, int]) -> None:
+    """Have Citus move it, by a statement without a transaction: others write to it meanwhile."""
+    try:
+        await monitoring.move(db, schema, *to)
+    except exc.DBAPIError as error:
+        if sqlstate(error) is None:
+            raise
+        raise CannotBeDone(f"The cell was not moved: {str(error.orig).splitlines()[0]}") from error
 
 
 def _address(node: str) -> tuple[str, int]:

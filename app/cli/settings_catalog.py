@@ -112,17 +112,14 @@ def _groups() -> Iterator[str]:
     names = list(VARIABLES)
     starts = [names.index(name) for name in GROUPS]
     for (title, more), start, end in zip(GROUPS.values(), starts, [*starts[1:], None], strict=True):
-        rows = [
-            [
-                f"`{PREFIX}{name.upper()}`",
-                f"`{name}`",
-                *_value(VARIABLES[name], secret=name in SECRETS),
-                explained[name],
-            ]
-            for name in names[start:end]
-        ]
+        rows = [[*_setting(name), explained[name]] for name in names[start:end]]
         table = _table(["variable", "in the file", "value", "default", "what it sets"], rows)
         yield f"## {title}\n\n" + (f"{more}\n\n" if more else "") + table
+
+
+def _setting(name: str) -> list[str]:
+    """Return its variable, its name in the file, which values it takes and its default."""
+    return [f"`{PREFIX}{name.upper()}`", f"`{name}`", *_value(VARIABLES[name], secret=name in SECRETS)]
 
 
 def _mqtt() -> str:

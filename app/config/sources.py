@@ -37,9 +37,7 @@ def read(environ: Mapping[str, str], config_path: Path | None = None) -> Setting
     `config_path` wins over KENNEL_CONFIG, and the file of either must exist; else `kennel.toml` is read if it
     is there. An empty variable is an unset one.
     """
-    for variable in environ:
-        if variable.startswith(PREFIX) and variable != "KENNEL_CONFIG":
-            _check_name(variable.removeprefix(PREFIX).lower())
+    _check_names(environ)
     try:
         settings = Settings(Variables(environ), _file(_config_path(environ, config_path)))
     except ValidationError as wrong:
@@ -64,6 +62,13 @@ def _file(path: Path) -> InitSettingsSource:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"The file {path} (KENNEL_CONFIG) is not TOML: {wrong}.") from None
     return InitSettingsSource(Settings, secrets.resolved(sections.flat(table), SECRETS))
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    """Refuse a variable of ours that is no setting: whoever mistypes one would wonder why nothing changes."""
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable != "KENNEL_CONFIG":
+            _check_name(variable.removeprefix(PREFIX).lower())
 
 
 def _check_name(name: str) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cells import Cell
-from app.chain import key_pool, mempool, restore_check
+from app.chain import key_pool, keys, mempool, restore_check
 from app.chain.abandoned_payments import AbandonedPayments
 from app.chain.block_reader import UnreadableBlock
 from app.chain.follower import Follower, WrongChain
@@ -182,12 +182,9 @@ async def _stopped_by(refusal: SeedRefused) -> bool:
 
 async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> list[Loop]:
     """Open the seed, or make it at the first start; return the key pool and the sender, which need it."""
-    cell, seed_file = shared.cell, shared.once.seed_file
     keyring = await shared.once.keyring(shared.engine)
     await _compare(shared)
-    ready = max(2 * key_pool.CHUNK, key_pool.READY // cell.cells)
-    lease = shared.lease("keys")
-    pool = KeyPool(shared.engine, network, (seed_file, keyring), lease, ready, cell)
+    pool = _key_pool(shared, network, keyring)
     stack.push_async_callback(pool.close)
     await pool.step()  # the first accounts can be opened with the first request
     signer = Signer(network, keyring, SentMarker(_marker_path(shared)))
@@ -197,6 +194,12 @@ async def _signing(stack: AsyncExitStack, shared: Shared, network: Network) -> l
         Loop("keys", pool.step, WakeUp(), POOL_SECONDS, DATABASE_TROUBLE, (OtherSeed,)),
         Loop("send", sender.step, shared.wake_up("send"), QUIET_SECONDS, CHAIN_TROUBLE, (DatabaseBehind,)),
     ]
+
+
+def _key_pool(shared: Shared, network: Network, keyring: keys.Keyring) -> KeyPool:
+    ready = max(2 * key_pool.CHUNK, key_pool.READY // shared.cell.cells)
+    seed = (shared.once.seed_file, keyring)
+    return KeyPool(shared.engine, network, seed, shared.lease("keys"), ready, shared.cell)
 
 
 def _marker_path(shared: Shared) -> Path:

@@ -37,11 +37,16 @@ def read(uri: str) -> Target:
         raise _refused("begins with https://, or with http:// on 127.0.0.1 or localhost")
     if "@" in parts.netloc or "#" in uri:
         raise _refused("has no user, no password and no #")
+    _check_letters(uri, host)
+    return Target(uri, host, f"{origin.scheme}://{host}:{origin.port}")
+
+
+def _check_letters(uri: str, host: str) -> None:
+    """Browsers skip blanks and take a backslash for a slash, and write other letters of a host in another way."""
     if any(character == "\\" or character.isspace() or not character.isascii() for character in uri):
         raise _refused("is of ASCII, without blanks and backslashes")
     if not _HOST.fullmatch(host):
         raise _refused("has the name of a host")
-    return Target(uri, host, f"{origin.scheme}://{host}:{origin.port}")
 
 
 def _refused(what: str) -> Invalid:

@@ -140,16 +140,18 @@ def _decide(order: OpenOrder, known: _Known) -> Invoice | InvoiceOrder | Refusal
     if link is None:
         return NoSuchLink(id=order.link, field="id")
     mine = known.of_once.get(link.id) if link.once else known.invoices.get(order.invoice)
-    if mine is not None and mine.link == link.id:
-        if _goes_on(mine, link):
-            return mine
-        if not link.is_over(known.now) and _is_as_asked(mine, order, link, known.now):
-            return mine
+    if mine is not None and mine.link == link.id and _serves(mine, order, link, known.now):
+        return mine
     if link.is_over(known.now):
         return LinkOver(id=link.id)
     if known.waiting.get(link.id, 0) >= OPEN_INVOICES:
         return TooManyOpen(id=link.id)
     return _new(order, link)
+
+
+def _serves(invoice: Invoice, order: OpenOrder, link: Link, now: datetime) -> bool:
+    """Whether the payer gets this invoice again."""
+    return _goes_on(invoice, link) or (not link.is_over(now) and _is_as_asked(invoice, order, link, now))
 
 
 def _goes_on(invoice: Invoice, link: Link) -> bool:

@@ -1,6 +1,6 @@
 """The sums of a report: by account or all, by period, asset and key; and balances that go on from period to period."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -32,6 +32,14 @@ class _Sum:
         self.measures = [0] * width
         self.times = self.valued = 0
         self.worth: int | None = None
+
+    def add(self, measures: Sequence[int], times: int) -> None:
+        self.measures = [before + more for before, more in zip(self.measures, measures, strict=True)]
+        self.times += times
+
+    def value(self, amount: int, quote: Quote) -> None:
+        self.valued += amount
+        self.worth = (self.worth or 0) + quote.worth(amount)
 
 
 class ReportRow(NamedTuple):
@@ -107,14 +115,9 @@ class Sums:
             change = self._changes.setdefault((asset, period), [0] * len(Bucket))
             change[_BUCKETS[line.bucket]] += line.amount
         sums = self._sums.setdefault(_Key(asset, period, contribution.keys), _Sum(len(contribution.measures)))
-        sums.measures = [
-            before + more for before, more in zip(sums.measures, contribution.measures, strict=True)
-        ]
-        sums.times += contribution.times
+        sums.add(contribution.measures, contribution.times)
         if line.quote is not None and line.quote.currency == self._currency:
-            amount = contribution.measures[-1]
-            sums.valued += amount
-            sums.worth = (sums.worth or 0) + line.quote.worth(amount)
+            sums.value(contribution.measures[-1], line.quote)
 
     def _summed(self) -> Iterator[ReportRow]:
         periods = self._calendar.periods

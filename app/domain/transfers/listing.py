@@ -187,8 +187,7 @@ async def _of_entries(db: ReadDb, wanted: TransferFilter, after: TransferCursor 
     account = (await accounts.fetch(db, wanted.foreign_id)).id if wanted.foreign_id else None
     below = after.id if after else pages.BEHIND_IDS
     if wanted.end is not None and not wanted.reference:
-        [sought] = await bulk.fetch_all(db, _SEEK, {"until": min(wanted.end, _LAST - LATE) + LATE})
-        below = min(below, int(sought["low"]) + 1)
+        below = min(below, await _behind(db, wanted.end))
     parameters = {
         "account": account,
         "asset": wanted.asset,
@@ -199,6 +198,12 @@ async def _of_entries(db: ReadDb, wanted: TransferFilter, after: TransferCursor 
         **wanted.reach.parameters,
     }
     return _Scan(_entries(_Shape.of(wanted)), parameters, timed=False)
+
+
+async def _behind(db: ReadDb, end: datetime) -> int:
+    """Return an id above those of all entries that are older than the end."""
+    [sought] = await bulk.fetch_all(db, _SEEK, {"until": min(end, _LAST - LATE) + LATE})
+    return int(sought["low"]) + 1
 
 
 class _Shape(NamedTuple):

@@ -210,18 +210,21 @@ class Exchange:
 
     def _continue(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""
-        if self._framing == b"chunked":
-            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            body = body if more else body + b"0\r\n\r\n"
-        elif self._framing == b"length":
-            self._remaining -= len(body)
-            if self._remaining < 0 or (self._remaining and not more):
-                raise RuntimeError("the answer is not as long as its Content-Length")
-        elif self._framing is None:
-            body = b""
-        if head or body:
-            self._channel.write(head + body)
+        framed = self._framed(body, more=more)
+        if head or framed:
+            self._channel.write(head + framed)
         if not more:
             self.sent = True
             self._wake()
             self._channel.answered()
+
+    def _framed(self, body: bytes, *, more: bool) -> bytes:
+        """Return a part of the body as it goes over the wire; raises where the parts are not as long as announced."""
+        if self._framing == b"chunked":
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return chunk if more else chunk + b"0\r\n\r\n"
+        if self._framing == b"length":
+            self._remaining -= len(body)
+            if self._remaining < 0 or (self._remaining and not more):
+                raise RuntimeError("the answer is not as long as its Content-Length")
+        return b"" if self._framing is None else body
