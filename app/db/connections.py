@@ -21,6 +21,8 @@ _LIMITS: Final = {
     "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
 }
 _SET_LIMITS: Final = "".join(f"SET LOCAL {name} = {value};" for name, value in _LIMITS.items())
+_ENDS: Final = ("COMMIT", "ROLLBACK;")
+"""How the driver ends a transaction; ROLLBACK TO a savepoint ends none."""
 _NEXT_HOST: Final = (OSError, asyncpg.CannotConnectNowError)
 """The errors of one host after which the next one is tried."""
 
@@ -80,10 +82,34 @@ def _host_options(host: Host | None) -> dict[str, Any]:
     return {} if host is None else {"host": host[0], "port": host[1]}
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """Is never left in a transaction whose end has failed.
+
+    A ROLLBACK that takes longer than the transaction's time limit is cancelled as any statement is, and the
+    transaction stays. Neither the driver nor SQLAlchemy would look at it again: the next who gets the connection could begin none.
+    """
+
+    async def execute(self, query: str, *args: Any, **rest: Any) -> str:
+        try:
+            status: str = await super().execute(query, *args, **rest)
+        except asyncpg.PostgresError:
+            if query.startswith(_ENDS) and self.is_in_transaction():
+                await self._leave()
+            raise
+        return status
+
+    async def _leave(self) -> None:
+        """Roll back once more, without the transaction's own limits: the error has ended these."""
+        with suppress(asyncpg.PostgresError):
+            await super().execute("ROLLBACK")
+        if self.is_in_transaction():
+            self.terminate()
+
+
 def _class(
     keep_alive: KeepAlive | None, command_seconds: float | None, *, limited: bool
 ) -> type[asyncpg.Connection]:
-    class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    class Connection(_Connection):
         """Has TCP watch whether the other side is still there, and never takes a COMMIT back half way."""
 
         def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
