@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -23,8 +23,8 @@ from tests.cells import MakeCells, connected
 from tests.crossing_town import Town, claim, order
 
 KILLS = int(os.environ.get("KENNEL_CROSSING_KILLS", "40"))
+CRASHES = int(os.environ.get("KENNEL_CROSSING_CRASHES", "3"))
 """How often; a soak sets more."""
-CRASHES = 3
 CLIENTS = 12
 _BUSY = """
     FROM pg_stat_activity
@@ -84,34 +84,43 @@ async def process(town: Town, statement: sa.TextClause) -> int:
                 raise
 
 
-async def ended(town: Town) -> None:
-    await process(town, END)
+async def ended(town: Town) -> int:
+    return await process(town, END)
 
 
-async def killed(town: Town) -> None:
+async def killed(town: Town) -> int:
     """Kill a process, unless it has just ended: then another."""
     while True:
         pid = await process(town, FIND)
         with suppress(ProcessLookupError):
-            return os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+            return pid
 
 
-async def under_kills(town: Town, kills: int, kill: Callable[[Town], Awaitable[None]]) -> None:
-    """Let clients pay while processes are killed; then all is as the answers say."""
+async def under_kills(town: Town, kills: int, kill: Callable[[Town], Awaitable[int]]) -> dict[str, int]:
+    """Let clients pay while so many processes are killed; return what each account must have then, by the answers."""
     enough = asyncio.Event()
     clients = [asyncio.create_task(paid(town, client, enough)) for client in range(CLIENTS)]
-    for _ in range(kills):
-        await kill(town)
+    dead: set[int] = set()
+    while len(dead) < kills:  # one that has not ended yet is found again
+        dead.add(await kill(town))
     enough.set()
-    gained: Counter[str] = Counter()
-    for part in await asyncio.gather(*clients):
-        gained.update(part)
+    expected = Counter(
+        {town.name(cell, number): crossing_town.EACH for cell in range(4) for number in (0, 1)}
+    )
+    for gained in await asyncio.gather(*clients):
+        expected.update(gained)
     for engine in (*town.engines, town.cells.crossing):
         await engine.dispose()  # whatever was connected to a server that has crashed
-    for cell in range(4):
-        for name in (town.name(cell), town.name(cell, 1)):
-            assert await town.has(name) == (crossing_town.EACH + gained[name], 0)
+    return dict(expected)
+
+
+async def money_of(town: Town, names: Iterable[str]) -> dict[str, int]:
+    """Return what each has, after all of the town was checked: the halves of each key cancel."""
     await town.check()
+    has = {name: await town.has(name) for name in names}
+    assert not any(held for _, held in has.values())
+    return {name: available for name, (available, _) in has.items()}
 
 
 @pytest.fixture
@@ -121,7 +130,9 @@ async def town(cells: MakeCells) -> AsyncIterator[Town]:
 
 
 async def test_both_halves_or_neither_whenever_a_connection_is_ended(town: Town) -> None:
-    await under_kills(town, KILLS, ended)
+    expected = await under_kills(town, KILLS, ended)
+
+    assert await money_of(town, expected) == expected
 
 
 @pytest.fixture
@@ -133,4 +144,6 @@ def own_server(tmp_path: Path) -> Iterator[str]:
 
 async def test_both_halves_or_neither_whenever_the_server_crashes(own_server: str) -> None:
     async with connected(own_server, 4) as cells, crossing_town.built(cells) as town:
-        await under_kills(town, CRASHES, killed)
+        expected = await under_kills(town, CRASHES, killed)
+
+        assert await money_of(town, expected) == expected
