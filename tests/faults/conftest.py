@@ -13,7 +13,16 @@ from tests.conftest import cloned
 from tests.end_to_end.program import Devnet, Process, Program, devnet, running
 from tests.faults import logs
 
+PARTS: Final = 10
+"""Connections of a process for each cell, and for what concerns several."""
 FAILED: Final = pytest.StashKey[bool]()
+
+
+def divided(cells: int, processes: int = 1) -> dict[str, str]:
+    """What a program of so many processes is told for so many cells: they are what needs connections."""
+    parts = cells + 1 if cells > 1 else 1
+    connections = max(40, PARTS * parts * processes)
+    return {"KENNEL_CELLS": str(cells), "KENNEL_DATABASE_CONNECTIONS": str(connections)}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,11 +36,18 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="module")
-def module_database(server: str) -> Iterator[str]:
-    """The URL of a database of the module's own."""
+def cell_count() -> int:
+    """How many cells the programs of a module have; a module may have a fixture of its own."""
+    return 1
+
+
+@pytest.fixture(scope="module")
+def module_database(server: str, cell_count: int) -> Iterator[str]:
+    """The URL of a database of the module's own; of several cells it has none yet."""
     stack = AsyncExitStack()
+    template = () if cell_count == 1 else ("template1",)
     with asyncio.Runner() as runner:
-        yield runner.run(stack.enter_async_context(cloned(server)))
+        yield runner.run(stack.enter_async_context(cloned(server, *template)))
         runner.run(stack.aclose())
 
 
@@ -44,11 +60,11 @@ def node_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 
 @pytest.fixture(scope="module")
 def following(
-    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, module_database: str
+    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, module_database: str, cell_count: int
 ) -> Iterator[Program]:
     """A program that follows it."""
     home = tmp_path_factory.mktemp("program")
-    settings = {"KENNEL_DATABASE_URL": module_database, **node_alone.settings}
+    settings = {"KENNEL_DATABASE_URL": module_database, **divided(cell_count), **node_alone.settings}
     with running(Program(home, node_alone.node, **settings)) as program:
         program.keep_up()
         yield program
@@ -92,11 +108,12 @@ def said(request: pytest.FixtureRequest) -> Iterator[Said]:
 
 @pytest.fixture(scope="module")
 def second(
-    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program
+    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, following: Program, cell_count: int
 ) -> Iterator[Program]:
     """A second program on the same database; it holds no seed, and hears no announcements: it asks."""
     settings = {
         "KENNEL_DATABASE_URL": following.settings["KENNEL_DATABASE_URL"],
+        **divided(cell_count),
         "KENNEL_NODE_URL": node_alone.settings["KENNEL_NODE_URL"],
         "KENNEL_ROLES": "http,follow,relay",
     }

@@ -1,4 +1,4 @@
-"""Two programs move the same money at once: nothing is lost, nothing done twice, and nobody waits for ever."""
+"""Two programs move the same money at once, also between four cells: nothing is lost, nothing done twice."""
 
 import asyncio
 import ssl
@@ -13,12 +13,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.cells import CellMap
 from tests.end_to_end.program import Program, until_equal
 from tests.end_to_end.shop import Shop, answered
 
 CLIENTS: Final = 200
 TURNS: Final = 4
 PEOPLE: Final = [f"ring {n}" for n in range(40)]
+OPENINGS: Final = 1_000
 HOT: Final = "hot"
 EACH: Final = 3
 """What each begins with is less than is asked of it: many are refused."""
@@ -43,12 +45,17 @@ class Till:
 
     async def ask(self, which: int, path: str, body: dict[str, Any], key: str) -> httpx.Response:
         """A request that had to wait too long for its twin is sent again, as clients do."""
-        client, url = self.clients[which % len(self.clients)], self.bases[which % 2].join(path)
         while True:
-            answer = await client.post(url, json=body, headers={"Idempotency-Key": key})
+            answer = await self.post(which, path, body, {"Idempotency-Key": key})
             self.statuses[answer.status_code] += 1
             if answer.status_code == 200 or answer.json()["error"]["code"] != "conflict" or "hold" in path:
                 return answer
+
+    async def post(
+        self, which: int, path: str, body: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        client, url = self.clients[which % len(self.clients)], self.bases[which % 2].join(path)
+        return await client.post(url, json=body, headers=headers)
 
     async def transfer(self, which: int, body: dict[str, Any], key: str) -> None:
         answer = await self.ask(which, "/transfers", body, key)
@@ -58,6 +65,12 @@ class Till:
             assert self.moved.setdefault(made["id"], made) == made
         else:
             assert answer.json()["error"]["code"] == "insufficient-funds", answer.text
+
+
+@pytest.fixture(scope="module", params=[1, 4], ids=["one-cell", "four-cells"])
+def cell_count(request: pytest.FixtureRequest) -> int:
+    count: int = request.param
+    return count
 
 
 @pytest.fixture
@@ -132,6 +145,25 @@ async def test_two_hundred_clients_of_two_programs_move_money_once_and_lose_none
     assert await _deadlocks(module_database) == 0
 
 
+async def test_one_name_opened_a_thousand_times_at_once_is_one_account(
+    programs: list[Program], harness: Till, cell_count: int, module_database: str
+) -> None:
+    Shop(programs[0], "before").open()  # keys are ready
+
+    async def open_it(which: int) -> Any:
+        return answered(await harness.post(which, "/account/wanted", {"payout_threshold": "1"}))
+
+    opened = await asyncio.gather(*(open_it(number) for number in range(OPENINGS)))
+
+    assert len({account["id"] for account in opened}) == 1
+    for program in programs:
+        listed = answered(program.admin.get("/accounts?limit=100"))["items"]
+        assert [account["foreign_id"] for account in listed].count("wanted") == 1
+    until_equal(lambda: len(programs[0].events(types="ACC_CREATED", foreign_id="wanted")), 1)
+    assert await _named(module_database, cell_count, "wanted") == 1
+    assert programs[1].audit()["ok"]
+
+
 def _transfers(harness: Till) -> Iterator[tuple[str, str, int]]:
     return ((one["from"], one["to"], int(one["amount"])) for one in harness.moved.values())
 
@@ -150,6 +182,17 @@ def _balance(program: Program, name: str) -> int:
 def _told(program: Program) -> list[int]:
     """The transfers of which the payers were told."""
     return sorted(event["message"]["transfer"] for event in program.events(types="TRANSFER_SENT"))
+
+
+async def _named(database: str, cells: int, name: str) -> int:
+    """How many accounts have the name, in all cells."""
+    schemas = [cell.schema for cell in CellMap(cells)] if cells > 1 else ["public"]
+    engine = create_async_engine(database)
+    async with engine.connect() as db:
+        counted = f"SELECT count(*) FROM {{}}.accounts WHERE foreign_id = '{name}'"
+        found = [await db.scalar(sa.text(counted.format(schema))) for schema in schemas]
+    await engine.dispose()
+    return sum(found)
 
 
 async def _deadlocks(database: str) -> int:
