@@ -10,7 +10,7 @@ from app.api import cursors, fast_route, fields, idempotency_keys, parameters, r
 from app.api.access.callers import Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.cells.routing import InCells
-from app.api.context import AppContext, Commits, Context, Queries, Reading
+from app.api.context import AppContext, Context, Queries, Reading
 from app.domain import holds
 from app.domain.access import Reach
 from app.domain.holds import Capture, Hold, NewHold, Release
@@ -91,10 +91,10 @@ InState = Annotated[State | Literal[""], Query(description="Only those in this s
 
 @router.post("/account/{foreign_id}/hold", response_model=HoldView, summary="Set money aside")
 async def place_hold(
-    foreign_id: parameters.ForeignId, body: PlaceBody, key: idempotency_keys.RequiredKey, commits: Commits
+    foreign_id: parameters.ForeignId, body: PlaceBody, key: idempotency_keys.RequiredKey, cells: InCells
 ) -> Response:
     """It leaves `available` at once. Nobody can spend it until it is released or captured, or expires."""
-    result = await commits.submit(holds.PLACE, body.hold(foreign_id), key)
+    result = await cells.submit(holds.PLACE, body.hold(foreign_id), key, [foreign_id])
     return responses.show(HoldView.of(result.resource), replayed=result.replayed)
 
 

@@ -14,7 +14,6 @@ from app.api.access.acting import Acting
 from app.api.access.callers import Asking, Caller, Within
 from app.api.access.guarded_route import GuardedRoute
 from app.api.cells.routing import Cells, InCells
-from app.api.context import Commits
 from app.api.transfer_views import TransferId, TransferView
 from app.domain import ledger, transfers
 from app.domain.access import Reach
@@ -291,10 +290,11 @@ async def transact(
     foreign_id: parameters.ForeignId,
     body: CreditBody,
     key: idempotency_keys.RequiredKey,
-    commits: Commits,
+    cells: InCells,
     action: Acting,
 ) -> Response:
     """TOPUP and BONUS come from the treasury, SPEND goes there; of DOGE only SPEND, to the platform."""
-    order = body.order(foreign_id, key, commits.installation.platform)
-    result = await commits.submit(transfers.MAKE, order, key, action=action)
+    order = body.order(foreign_id, key, cells.platform)
+    cell = await cells.cell_of_account(foreign_id)
+    result = await cells.submit_in((cell,), transfers.MAKE, order, key, action=action)
     return responses.show_written(transfers.transfer_json(result.resource), replayed=result.replayed)

@@ -8,16 +8,17 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.api.cells import giving
 from app.batching.crossings import Crossings
 from app.batching.group_commit import GroupCommit
 from app.db.tables import CLEARING
 from app.domain import accounts, escrows, holds, transfers
-from app.domain.commands import Command, Result, Submitted
+from app.domain.commands import Command, Submitted
 from app.domain.crossings import GATHER, Gather
 from app.domain.escrows import NewEscrow
 from app.domain.holds import Capture, NewHold, Release
 from app.domain.ledger import CREATE_ASSET, NewAsset
-from app.domain.transfers import LacksFunds, ReversalOrder, TransferOrder
+from app.domain.transfers import ReversalOrder, TransferOrder
 from app.money import show
 from tests import crossing_town, scenario
 from tests.cells import Cells, connected
@@ -150,24 +151,27 @@ class DividedWalk(TransferRules, HoldRules):
     async def _answer(self, command: Command[Any, Any], asked: Submitted[Any]) -> Any:
         """Ask, as the API does: where the platform lacks money in a cell, it is gathered there first."""
         places = await self.places(command, asked.request)
-        outcome = await self._once(command, asked, places)
-        if self.changed and isinstance(outcome, LacksFunds) and outcome.facts["account"] == PLATFORM:
-            for cell in range(CELLS):
-                gathering = Gather(str(outcome.facts["asset"]))
-                await self.crossings.submit(GATHER, gathering, None, _first(cell, range(CELLS)))
-                again = await self._once(command, asked, places)
-                if isinstance(again, Result):
-                    return again
-        return outcome
+        try:
+            if not self.changed:
+                return await self._once(command, asked, places)
+            return await giving.as_one(self, places[0], lambda: self._once(command, asked, places))
+        except Exception as error:  # noqa: BLE001  a refusal, or what the walk fails with
+            return error
+
+    @property
+    def platform(self) -> str:
+        """Of what `giving` asks."""
+        return PLATFORM
+
+    async def gather(self, needs: Sequence[tuple[int, Gather]]) -> Sequence[Any]:
+        places = [_first(cell, range(CELLS)) for cell, _ in needs]
+        return await self.crossings.submit_all(GATHER, [Submitted(need) for _, need in needs], places)
 
     async def _once(self, command: Command[Any, Any], asked: Submitted[Any], places: Places) -> Any:
         request, claim, _ = asked
-        try:
-            if len(places) == 1:
-                return await self.in_cell[places[0]].submit(command, request, claim)
-            return await self.crossings.submit(command, request, claim, places)
-        except Exception as error:  # noqa: BLE001  a refusal, or what the walk fails with
-            return error
+        if len(places) == 1:
+            return await self.in_cell[places[0]].submit(command, request, claim)
+        return await self.crossings.submit(command, request, claim, places)
 
     async def _check(self) -> None:
         amounts: Counter[tuple[str, str, str]] = Counter()

@@ -61,3 +61,11 @@ class OverCells:
     async def close(self) -> None:
         """Take nothing more, and answer what was taken in."""
         await self.everywhere.close()
+
+
+def divided(cells: Sequence[int]) -> dict[int, list[int]]:
+    """Return, for each cell, the numbers of the requests that are for it."""
+    divided: dict[int, list[int]] = {}
+    for number, cell in enumerate(cells):
+        divided.setdefault(cell, []).append(number)
+    return divided

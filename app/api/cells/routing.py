@@ -8,8 +8,9 @@ from typing import Annotated, Final, Self, TypeVar
 
 from fastapi import Depends, Request
 
+from app.api.cells import giving
 from app.api.cells.addresses import CellAddresses
-from app.api.cells.crossing_lane import CrossingLane, NotBetweenCells, OverCells
+from app.api.cells.crossing_lane import CrossingLane, NotBetweenCells, OverCells, divided
 from app.api.cells.event_signal import EventSignal
 from app.api.cells.merged import Connect
 from app.api.cells.renamed_accounts import RenamedAccounts
@@ -18,10 +19,9 @@ from app.cells import CellMap
 from app.db.all_cells import AllCells
 from app.domain.audit_log import Action
 from app.domain.commands import Command, Result, Submitted
-from app.domain.crossings import GATHER, Gather
+from app.domain.crossings import GATHER, Gather, Gathered
 from app.domain.idempotency import Claim
 from app.domain.refusals import Refusal
-from app.domain.transfers import LacksFunds
 
 Order = TypeVar("Order")
 Resource = TypeVar("Resource")
@@ -154,20 +154,13 @@ class Cells:
         """Carry out what concerns the accounts of these names, of which the first one pays; as `commits.submit` does."""
         if self.only is not None:
             return await self.only.commits.submit(command, order, claim, weight=weight)
-        places = await self.cells_of(names)
-        try:
-            return await self.submit_in(places, command, order, claim, weight=weight)
-        except LacksFunds as refusal:
-            if refusal.facts["account"] != self.platform or not await self._gathered(refusal, places[0]):
-                raise
-        return await self.submit_in(places, command, order, claim, weight=weight)
+        return await self.submit_in(await self.cells_of(names), command, order, claim, weight=weight)
 
-    async def _gathered(self, refusal: LacksFunds, cell: int) -> bool:
-        """Bring what the platform has of the asset in other cells to one cell; say whether that was anything."""
-        others = [number for number in range(len(self.contexts)) if number != cell]
-        gather = Gather(str(refusal.facts["asset"]))
-        result = await self._crossings.submit(GATHER, gather, None, (cell, *others))
-        return result.resource.amount > 0
+    async def gather(self, needs: Sequence[tuple[int, Gather]]) -> Sequence[Result[Gathered] | Exception]:
+        """Bring to each of these cells what the platform is about to give there, from all others."""
+        everywhere = range(len(self.contexts))
+        places = [tuple(dict.fromkeys((cell, *everywhere))) for cell, _ in needs]
+        return await self._crossings.submit_all(GATHER, [Submitted(need) for _, need in needs], places)
 
     async def submit_at(
         self,
@@ -191,12 +184,21 @@ class Cells:
         claim: Claim | None,
         *,
         weight: int = 1,
+        action: Action | None = None,
     ) -> Result[Resource]:
-        """Carry out what concerns these cells; what it makes lies in the first, where its key is too."""
+        """Carry out what concerns these cells; what it makes lies in the first, where its key is too.
+
+        What the platform is to give in the first and lacks there, the others give it before.
+        """
         first, *others = dict.fromkeys(places)
-        if not others:
-            return await self.contexts[first].commits.submit(command, order, claim, weight=weight)
-        return await self._crossings.submit(command, order, claim, (first, *others), weight=weight)
+
+        async def attempt() -> Result[Resource]:
+            if not others:
+                commits = self.contexts[first].commits
+                return await commits.submit(command, order, claim, weight=weight, action=action)
+            return await self._crossings.submit(command, order, claim, (first, *others), weight=weight)
+
+        return await (attempt() if self.only else giving.as_one(self, first, attempt))
 
     async def submit_all(
         self,
@@ -206,15 +208,31 @@ class Cells:
     ) -> Sequence[Result[Resource] | Exception]:
         """Carry out one caller's requests as `commits.submit_all` does; `names` returns those of the accounts of each.
 
-        Where none leaves its cell, the cells carry out their own at the same time: they have no account in common. Else
-        all go one way, one after the other, since what comes first may pay for what follows.
+        What the platform lacks in a cell, the others give it, and then it has another try.
         """
         if self.only is not None:
             return await self.only.commits.submit_all(command, submitted)
         places = [await self.cells_of(names(each.request)) for each in submitted]
-        if any(len(cells) > 1 for cells in places):
-            return await self._crossings.submit_all(command, submitted, places)
-        by_cell = _divided([cells[0] for cells in places])
+
+        async def attempt(chosen: Sequence[int]) -> Sequence[Result[Resource] | Exception]:
+            return await self._submit_all(command, [(submitted[n], places[n]) for n in chosen])
+
+        return await giving.all_as_one(self, [cells[0] for cells in places], attempt)
+
+    async def _submit_all(
+        self,
+        command: Command[Order, Resource],
+        placed: Sequence[tuple[Submitted[Order], Sequence[int]]],
+    ) -> Sequence[Result[Resource] | Exception]:
+        """Carry out requests, each with its cells.
+
+        Where none leaves its cell, the cells carry out their own at the same time: they have no account in common. Else
+        all go one way, one after the other, since what comes first may pay for what follows.
+        """
+        submitted = [each for each, _ in placed]
+        if any(len(cells) > 1 for _, cells in placed):
+            return await self._crossings.submit_all(command, submitted, [cells for _, cells in placed])
+        by_cell = divided([cells[0] for _, cells in placed])
         answers = await asyncio.gather(
             *(
                 self._submit_part(cell, command, [submitted[number] for number in numbers])
@@ -269,14 +287,6 @@ class Cells:
         if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
             return self.cell_map.of_number(int(text))
         return self.cell_map.of_text(text) or 0
-
-
-def _divided(cells: Sequence[int]) -> dict[int, list[int]]:
-    """Return, for each cell, the numbers of the requests that are for it."""
-    divided: dict[int, list[int]] = {}
-    for number, cell in enumerate(cells):
-        divided.setdefault(cell, []).append(number)
-    return divided
 
 
 async def _cells(request: Request) -> Cells:

@@ -10,7 +10,7 @@ from app.domain.crossings import captures, escrows, invoices, making, reversal
 from app.domain.crossings.coins import even_out
 from app.domain.crossings.counterparties import renamed
 from app.domain.crossings.crossing import Crossing, Placed
-from app.domain.crossings.gathering import GATHER, Gather, gather
+from app.domain.crossings.gathering import GATHER, Gather, Gathered, gather
 from app.domain.crossings.performing import Rule, perform
 from app.domain.invoices.pay_from_account import PAY_FROM
 from app.domain.invoices.refunds import REFUND_TO_ACCOUNT

@@ -1,6 +1,7 @@
-"""The platform has an account in each cell. Before one of them pays more than it has, the others give it what it lacks."""
+"""The platform has an account in each cell, and gives as one: what it lacks in some, it gets from the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from app.db import Db
@@ -9,7 +10,7 @@ from app.domain.commands import Command, plain
 from app.domain.crossings import posting
 from app.domain.crossings.crossing import Crossing, Placed, enter
 from app.domain.crossings.posting import Whole
-from app.domain.ledger import Balance, Bucket, Entry, Posted, Posting
+from app.domain.ledger import Asset, Balance, Bucket, Entry, NoSuchAsset, Posted, Posting, RawAmount
 from app.domain.owner import Owner
 from app.domain.refusals import Refusal
 
@@ -17,93 +18,132 @@ KIND: Final = "GATHER"
 
 
 class Gather(NamedTuple):
-    """The platform's account at home is to have so much of an asset, in its smallest unit; None: all that it has anywhere."""
+    """The platform's account at home is about to give so much of an asset, and at best `most`, and is to have it there."""
 
     asset: str
-    amount: int | None = None
+    amount: RawAmount
+    most: RawAmount | None = None
 
 
 class Gathered(NamedTuple):
-    """How much came from the platform's accounts of other cells."""
+    """Whether the platform has `enough` for it in all cells of the request; else nothing came for this.
+
+    `available` is what it has there together, as a decimal text of the asset.
+    """
 
     asset: str
-    amount: int
+    available: str
+    enough: bool
+
+
+@dataclass(slots=True)
+class Hoard:
+    """What the platform has of an asset in each cell, and what it is to have in some of them."""
+
+    balances: Mapping[int, Balance]
+    goals: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def available(self) -> dict[int, int]:
+        """What it has in each cell; nowhere less than nothing."""
+        return {cell: max(0, balance.available) for cell, balance in self.balances.items()}
+
+    @property
+    def total(self) -> int:
+        """What it has in all cells."""
+        return sum(self.available.values())
+
+    def want(self, cell: int, amount: int, most: int) -> bool:
+        """Let a cell have so much beside what it is to have anyway, and up to `most`, if there is enough for all."""
+        rest = self.total - sum(self.goals.values())
+        if cell not in self.balances or amount > rest:
+            return False
+        self.goals[cell] = self.goals.get(cell, 0) + max(amount, min(most, rest))
+        return True
+
+    def changes(self) -> dict[int, int]:
+        """Return what cells give (-) and get (+): those who can spare most give first."""
+        spare = {cell: has - self.goals.get(cell, 0) for cell, has in self.available.items()}
+        changes = {cell: -rest for cell, rest in sorted(spare.items()) if rest < 0}
+        lacking = sum(changes.values())
+        for cell, rest in sorted(spare.items(), key=lambda pair: -pair[1]):
+            part = min(rest, lacking)
+            if part > 0:
+                changes[cell] = -part
+                lacking -= part
+        return changes
 
 
 async def gather(crossing: Crossing, placed: Sequence[Placed[Gather]]) -> list[Gathered | Refusal]:
-    """Move to each request's home what the platform lacks there, as far as it has it in the request's other cells.
-
-    One after the other: of a request that finds nothing the amount is zero.
-    """
-    owners = await _owners(crossing, sorted({cell for _, cells in placed for cell in cells}))
-    balances = await _lock(crossing, owners, {order.asset for order, _ in placed})
-    taken = [_take(each, owners, balances) for each in placed]
-    entries = [(entry, each.home) for entry, each in zip(taken, placed, strict=True) if entry is not None]
-    outcomes, pending = await posting.decide(crossing, [Whole(entry, home) for entry, home in entries])
-    lines = [line for outcome in outcomes if isinstance(outcome, Posted) for line in outcome.lines]
-    if refusal := next((outcome for outcome in outcomes if not isinstance(outcome, Posted)), None):
-        raise refusal if isinstance(refusal, Refusal) else AssertionError(refusal)
-    events = outbox.balance_changes(owners.values(), lines)
-    await posting.write(crossing, pending, events, {owner.id: owner for owner in owners.values()})
+    """Bring to each request's home what the platform lacks for it, in order, as far as what it has in all cells goes."""
+    owners = await platform_accounts(crossing, {cell for _, cells in placed for cell in cells})
+    assets = await ledger.assets_by_code(crossing.db, {order.asset for order, _ in placed})
+    hoards = await _lock(crossing, owners, sorted(assets))
+    enough = [
+        each.request.asset in hoards and _want(each, assets[each.request.asset], hoards) for each in placed
+    ]
+    await move(crossing, owners, hoards)
     return [
-        Gathered(order.asset, 0 if entry is None else entry.postings[-1].amount)
-        for (order, _), entry in zip(placed, taken, strict=True)
+        Gathered(order.asset, assets[order.asset].show(hoards[order.asset].total), has)
+        if order.asset in hoards
+        else NoSuchAsset(code=order.asset)
+        for (order, _), has in zip(placed, enough, strict=True)
     ]
 
 
-async def _owners(crossing: Crossing, cells: Sequence[int]) -> dict[int, Owner]:
-    """Return the platform's accounts, by cell."""
+def _want(each: Placed[Gather], asset: Asset, hoards: Mapping[str, Hoard]) -> bool:
+    _, amount, most = each.request
+    least = asset.parse(amount)
+    return hoards[asset.code].want(each.home, least, least if most is None else asset.parse(most))
+
+
+async def platform_accounts(crossing: Crossing, cells: Iterable[int]) -> dict[int, Owner]:
+    """Return the platform's accounts, by cell; a cell may have none."""
     owners: dict[int, Owner] = {}
-    for cell in cells:
+    for cell in sorted(cells):
         name = crossing.installations[cell].platform
         known = await accounts.owners(await enter(crossing, cell), [name])
         owners |= {cell: known[name]} if name in known else {}
     return owners
 
 
-async def _lock(
-    crossing: Crossing, owners: Mapping[int, Owner], assets: set[str]
-) -> dict[tuple[int, str], Balance]:
-    """Lock the platform's balances, cell by cell."""
-    locked: dict[tuple[int, str], Balance] = {}
+async def _lock(crossing: Crossing, owners: Mapping[int, Owner], assets: Sequence[str]) -> dict[str, Hoard]:
+    """Lock the platform's balances, cell by cell; return what it has, by asset."""
+    balances: dict[str, dict[int, Balance]] = {asset: {} for asset in assets}
     for cell, owner in sorted(owners.items()):
-        keys = sorted((owner.id, asset) for asset in assets)
-        balances = await ledger.lock(await enter(crossing, cell), keys)
-        locked |= {(cell, asset): balance for (_, asset), balance in balances.items()}
-    return locked
+        locked = await ledger.lock(await enter(crossing, cell), [(owner.id, asset) for asset in assets])
+        for (_, asset), balance in locked.items():
+            balances[asset][cell] = balance
+    return {asset: Hoard(of_asset) for asset, of_asset in balances.items()}
 
 
-def _take(
-    each: Placed[Gather], owners: Mapping[int, Owner], balances: dict[tuple[int, str], Balance]
-) -> Entry | None:
-    """Take what is lacking from those who have most; `balances` are those that are left."""
-    asset, wanted = each.request
-    at_home = balances.get((each.home, asset))
-    if at_home is None:
-        return None
-    lacking = None if wanted is None else max(0, wanted - at_home.available)
-    others = sorted((balances[cell, asset].available, cell) for cell in each.cells[1:] if cell in owners)
-    lines: list[Posting] = []
-    for available, cell in reversed(others):
-        part = available if lacking is None else min(available, lacking - sum(-line.amount for line in lines))
-        if part > 0:
-            lines.append(Posting(owners[cell].id, Bucket.AVAILABLE, -part, asset))
-            balances[cell, asset] = balances[cell, asset].after(Bucket.AVAILABLE, -part)
-    total = -sum(line.amount for line in lines)
-    if not total:
-        return None
-    balances[each.home, asset] = at_home.after(Bucket.AVAILABLE, total)
-    lines.append(Posting(owners[each.home].id, Bucket.AVAILABLE, total, asset))
-    cause = ("platform", str(owners[each.home].id))
-    return Entry(KIND, cause, f"gather:{owners[each.home].id}:{asset}:{at_home.seq}", tuple(lines))
+async def move(crossing: Crossing, owners: Mapping[int, Owner], hoards: Mapping[str, Hoard]) -> None:
+    """Move between the platform's accounts, whose balances are locked, until each has what it is to have."""
+    wholes = [_whole(owners, asset, hoard) for asset, hoard in hoards.items() if hoard.changes()]
+    outcomes, pending = await posting.decide(crossing, wholes)
+    posted = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
+    if len(posted) < len(outcomes):
+        raise AssertionError(outcomes)  # the balances are locked: the ledger is wrong
+    events = outbox.balance_changes(owners.values(), [line for entry in posted for line in entry.lines])
+    await posting.write(crossing, pending, events, {owner.id: owner for owner in owners.values()})
+
+
+def _whole(owners: Mapping[int, Owner], asset: str, hoard: Hoard) -> Whole:
+    """Return the entry of what moves, those who give first. Its home is a cell that gets."""
+    changes = sorted(hoard.changes().items(), key=lambda change: change[1])
+    home, _ = changes[-1]
+    number = owners[home].id
+    key = f"gather:{number}:{asset}:{hoard.balances[home].seq}"
+    lines = tuple(Posting(owners[cell].id, Bucket.AVAILABLE, amount, asset) for cell, amount in changes)
+    return Whole(Entry(KIND, ("platform", str(number)), key, lines), home)
 
 
 async def _in_one_cell(_: Db, orders: Sequence[Gather]) -> list[Gathered | Refusal]:
-    return [Gathered(order.asset, 0) for order in orders]
+    return [Gathered(order.asset, "0", enough=False) for order in orders]
 
 
 async def _load(_: Db, ids: Sequence[str]) -> dict[str, Gathered]:
-    return {text: Gathered(text, 0) for text in ids}
+    return {text: Gathered(text, "0", enough=False) for text in ids}
 
 
 GATHER: Final = Command("gather", plain(_in_one_cell), plain(_load), lambda gathered: gathered.asset)

@@ -109,7 +109,7 @@ class Entry:
 
 
 class InsufficientFunds(Conflict):
-    """The account has {available} of the {needed} that are needed."""  # `account` is its number
+    """The account has {available} of the {needed} that are needed."""  # `account` is its number, or its name; `wanted` as in LacksFunds
 
     code = "insufficient-funds"
 

@@ -55,8 +55,18 @@ def posted_group(
     """Return the plans with their entries, or the refusal of the group."""
     if isinstance(outcome, Failed):
         index = outcome.position
-        return _of_transfer(index, making.refusal_of(plans[index], outcome.outcome, sides[index]))
+        refusal = making.refusal_of(plans[index], outcome.outcome, sides[index])
+        if isinstance(refusal, making.LacksFunds):
+            refusal.facts["wanted"] = plans[index].asset.show(_given(plans, plans[index]))
+        return _of_transfer(index, refusal)
     return [PostedPlan(plan, posted) for plan, posted in zip(plans, outcome, strict=True)]
+
+
+def _given(plans: Sequence[TransferPlan], refused: TransferPlan) -> int:
+    """Return what the payer of a plan gives of its asset in all of them."""
+    first, *_ = refused.entry.postings
+    gifts = [plan.entry.postings[0] for plan in plans]
+    return -sum(gift.amount for gift in gifts if gift.balance_key == first.balance_key)
 
 
 def _of_transfer(index: int, refusal: Refusal) -> Refusal:

@@ -142,7 +142,8 @@ def apply(available: Available, transfer: InvoiceTransfer) -> Refusal | None:
     """Move the amount from what the payer can spend to what the payee can spend, or refuse."""
     payer, payee, amount = transfer.payer.id, transfer.payee.id, transfer.amount
     if available[payer] < amount:
-        return InsufficientFunds(available=show(max(0, available[payer])), needed=show(amount))
+        has, needed = show(max(0, available[payer])), show(amount)
+        return InsufficientFunds(available=has, needed=needed, account=transfer.payer.foreign_id)
     available[payer] -= amount
     available[payee] += amount
     return None

@@ -56,7 +56,7 @@ class TotalTooLarge(Invalid):
 
 
 class LacksFunds(Conflict):
-    """{account} has {available} {asset}, {needed} needed."""
+    """{account} has {available} {asset}, {needed} needed."""  # `wanted`, if known: what the request takes at most
 
     code = "insufficient-funds"
     field = "amount"
