@@ -18,6 +18,7 @@ from bench import (
     block_to_event,
     catch_up,
     catch_up_sending,
+    cells,
     checkout,
     coins,
     deliveries,
@@ -70,17 +71,18 @@ PARTS: Mapping[str, Callable[[Testbed], Awaitable[list[Figure]]]] = {
     "sequencer": sequencer.measure,
     "metrics": metrics.measure,
     "workers": workers.measure,
+    "cells": cells.measure,
     "notify": notify.measure,
     "takeover": takeover.measure,
 }
 
-LARGE: Final = ("transfers", "scale", "lists")
-"""The parts that fill tables with a million rows: most of their time goes by for that."""
+LARGE: Final = ("transfers", "scale", "lists", "cells")
+"""The parts that fill tables with a million rows, or databases with several cells: much of their time goes by for that."""
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "small": [name for name in PARTS if name not in LARGE],
     "large": LARGE,
 }
-"""Parts that are measured together, each group in less than ten minutes."""
+"""Parts that are measured together, each group in about ten minutes at most."""
 
 
 async def measure(testbed: Testbed, names: list[str], console: Console) -> list[Figure]:
