@@ -579,7 +579,13 @@ async def test_the_sequencer_pauses_longer_after_many_events_and_not_at_all_wher
     assert not await numbering.step()
 
 
-async def test_the_sequencer_numbers_a_few_batches_at_once_and_more_at_its_pace(engine: AsyncEngine) -> None:
+@pytest.mark.parametrize(
+    ("cells", "pause"),
+    [(1, sequencer.PAUSE_SECONDS), (2, 0.07), (64, sequencer.MANY_EVENTS_PAUSE_SECONDS)],
+)
+async def test_the_sequencer_numbers_a_few_batches_at_once_and_more_at_the_pace_of_all_cells(
+    engine: AsyncEngine, cells: int, pause: float
+) -> None:
     now = 0.0
     pauses: list[float] = []
 
@@ -597,8 +603,7 @@ async def test_the_sequencer_numbers_a_few_batches_at_once_and_more_at_its_pace(
         return pauses[:]
 
     lease = Lease(engine, "sequencer", "first")
-    numbering = sequencer.Sequencer(engine, lease, lambda: None, sleep, clock=lambda: now)
-    pause = sequencer.PAUSE_SECONDS
+    numbering = sequencer.Sequencer(engine, lease, lambda: None, sleep, stride=cells, clock=lambda: now)
 
     assert await number(6) == [0] * sequencer.AT_ONCE + [pause] * 2
     now += pause
