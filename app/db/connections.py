@@ -14,6 +14,9 @@ STATEMENT_SECONDS: Final = 20
 COMMAND_SECONDS: Final = 25
 """The server ends a statement before; where it has not, it is gone."""
 
+STATEMENTS: Final = 100
+"""Of so many a connection keeps the plans, as the driver does by itself."""
+
 assert COMMAND_SECONDS > STATEMENT_SECONDS  # noqa: S101  limits that depend on each other say so
 
 _LIMITS: Final = {
@@ -33,7 +36,9 @@ class NoneWritable(ConnectionError):
     """No host can be written to: all are standbys, of which one may be promoted soon."""
 
 
-def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> Opener:
+def opener(
+    url: DatabaseUrl, *, pooled: bool, command_seconds: float | None, statements: int = STATEMENTS
+) -> Opener:
     """Return a coroutine function that connects to the host that took us last, or to the first other that does.
 
     So a host that does not answer any more delays no connection but the first after its end.
@@ -45,12 +50,11 @@ def opener(url: DatabaseUrl, *, pooled: bool, command_seconds: float | None) -> 
     options = url.driver | {
         "timeout": url.connect_seconds,
         "command_timeout": command_seconds,
+        "statement_cache_size": 0 if pooled else statements,
         "target_session_attrs": url.session,
         "connection_class": _class(url.keep_alive, command_seconds, limited=pooled),
         "server_settings": url.server_settings | ({} if pooled else _LIMITS),
     }
-    if pooled:
-        options["statement_cache_size"] = 0
 
     hosts: list[Host | None] = list(url.hosts) or [None]
 
@@ -111,6 +115,9 @@ def _class(
 ) -> type[asyncpg.Connection]:
     class Connection(_Connection):
         """Has TCP watch whether the other side is still there, and never takes a COMMIT back half way."""
+
+        plans_for = ""
+        """The end of each statement that is planned once: see `driven.keep_plans_for`."""
 
         def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
             if keep_alive is not None:

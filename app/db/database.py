@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cells import Cell, CellMap
 from app.db import cells, database_url, migrate
-from app.db.connections import COMMAND_SECONDS, NoneWritable, opener
+from app.db.connections import COMMAND_SECONDS, STATEMENTS, NoneWritable, opener
 from app.db.engine import READERS, open_engine, sqlstate
 
 CONNECTIONS: Final = 40
 ONE_CELL: Final = CellMap()
+CELL_STATEMENTS: Final = 16
+"""Statements of a transaction over cells that a connection plans for each of them, and keeps."""
 LEAST_VERSION: Final = 15
 ENCODING: Final = "UTF8"
 
@@ -91,7 +93,13 @@ class Database:
         Their user may work in all cells: a transaction says in which (`cells.enter`).
         """
         part = connections or self.connections // (self.map.cells + 1)
-        return open_engine(self.url, pooler=self.pooler, connections=part, command_seconds=command_seconds)
+        return open_engine(
+            self.url,
+            pooler=self.pooler,
+            connections=part,
+            command_seconds=command_seconds,
+            statements=STATEMENTS + CELL_STATEMENTS * self.map.cells,
+        )
 
     @property
     def shares(self) -> Shares:

@@ -39,23 +39,34 @@ async def begun(db: Db) -> asyncpg.Connection:
     return driver
 
 
+def keep_plans_for(db: Db, schema: str) -> None:
+    """Have the statements that follow plan once for this schema, in which they find their tables.
+
+    PostgreSQL parses and plans a statement anew where it is run in another schema than before. So each schema has
+    statements of its own, which differ by a comment.
+    """
+    driver = connection(db)
+    if driver is not None:
+        driver.plans_for = f" /* {schema} */"
+
+
 async def fetch(db: Db, driver: asyncpg.Connection, prepared: Prepared, parameters: Row) -> Any:
     """Return the rows of a statement, with values as the driver reads them."""
-    return await _given(db, driver.fetch, prepared, parameters)
+    return await _given(db, driver.fetch, driver.plans_for, prepared, parameters)
 
 
 async def execute(db: Db, driver: asyncpg.Connection, prepared: Prepared, parameters: Row) -> int:
     """Return how many rows a statement has changed, 0 for one that changes none."""
-    status: str = await _given(db, driver.execute, prepared, parameters)
+    status: str = await _given(db, driver.execute, driver.plans_for, prepared, parameters)
     number = status.rpartition(" ")[2]
     return int(number) if number.isdigit() else 0
 
 
-async def _given(db: Db, give: Any, prepared: Prepared, parameters: Row) -> Any:
+async def _given(db: Db, give: Any, plans_for: str, prepared: Prepared, parameters: Row) -> Any:
     driven, observers = prepared.driven, observers_of(db, prepared.statement)
     began = time.perf_counter()
     try:
-        return await give(driven.text, *driven.arguments(parameters))
+        return await give(driven.text + plans_for, *driven.arguments(parameters))
     except FAILURES as error:
         raise await failed(db, driven.text, error) from error
     finally:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.db import database_url
-from app.db.connections import COMMAND_SECONDS, opener
+from app.db.connections import COMMAND_SECONDS, STATEMENTS, opener
 from app.db.reading import Reader, Readers
 
 Db = AsyncConnection
@@ -58,16 +58,17 @@ def open_engine(
     connections: int = 20,
     readers: int = READERS,
     command_seconds: float | None = COMMAND_SECONDS,
+    statements: int = STATEMENTS,
 ) -> AsyncEngine:
     """Connect lazily to `url`, with at most so many connections, half of which stay open, and `readers` beside.
 
     With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for
     `command_seconds` is given up: TimeoutError, and no connection that was open then is used again. None is
-    for commands, whose statements may take long.
+    for commands, whose statements may take long. Each connection keeps the plans of so many `statements`.
     """
     parsed, pooled = database_url.parse(url), pooler == "transaction"
     host, port = parsed.hosts[0] if parsed.hosts else (None, None)
-    connect = opener(parsed, pooled=pooled, command_seconds=command_seconds)
+    connect = opener(parsed, pooled=pooled, command_seconds=command_seconds, statements=statements)
     arguments: dict[str, Any] = {"async_creator_fn": connect}
     if pooled:  # an unnamed prepared statement is parsed again where it is run, on whatever connection
         arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import ClassVar, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -50,7 +51,7 @@ async def claim(
     """
     if not claims:
         return {}
-    await db.execute(sa.text(_WAIT % (wait_seconds / 2 * 1000)))
+    await bulk.execute(db, _waiting(int(wait_seconds * 500)))
     known = await _known(db, claims)
     fresh = {claim: resource_id for claim, resource_id in claims.items() if claim[:2] not in known}
     if len({claim[:2] for claim in fresh}) < len(fresh):
@@ -106,7 +107,14 @@ _SELECT: Final = sa.select(*(idempotency.c[name] for name in (*_KEY, "fingerprin
 _KNOWN: Final = Prepared(_SELECT.where(_CLAIMED))
 _WAIT: Final = "SET LOCAL lock_timeout = %d"
 """A statement of its own: a distributed engine tells it to the server that waits. It takes no parameter."""
-_WAIT_NO_MORE: Final = Prepared(sa.text(_WAIT % 0))
+
+
+@cache
+def _waiting(milliseconds: int) -> Prepared:
+    return Prepared(sa.text(_WAIT % milliseconds))
+
+
+_WAIT_NO_MORE: Final = _waiting(0)
 
 
 class Taken(NamedTuple):

@@ -6,14 +6,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk
+from app.db import Db, Prepared, bulk
 from app.db.tables import counterparties
 from app.domain.crossings.crossing import Crossing, enter
 from app.domain.owner import Owner
 
 _COLUMNS: Final = ("id", "foreign_id", "address")
 _MET: Final = bulk.unnested(counterparties, _COLUMNS)
-_MEET: Final = (
+_MEET: Final = Prepared(
     insert(counterparties)
     .from_select(_COLUMNS, sa.select(_MET).order_by(_MET.c.id))
     .on_conflict_do_nothing(index_elements=["id"])
@@ -28,7 +28,7 @@ _RENAME: Final = (
 async def meet(db: Db, owners: Sequence[Owner]) -> None:
     """Note who these accounts of other cells are, where the cell has not dealt with them before."""
     parties = {owner.id: (owner.id, owner.foreign_id, owner.address) for owner in owners}
-    await db.execute(_MEET, bulk.columns(_COLUMNS, list(parties.values())))
+    await bulk.execute(db, _MEET, bulk.columns(_COLUMNS, list(parties.values())))
 
 
 async def renamed(crossing: Crossing, account: int, foreign_id: str) -> None:

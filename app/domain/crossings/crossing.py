@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from app.cells import Cell, CellMap
-from app.db import Db, cells
+from app.db import Db, Prepared, bulk, cells, driven
 from app.domain.installation import Installation
 
 Request = TypeVar("Request")
@@ -45,7 +46,15 @@ class Crossing:
 
 async def enter(crossing: Crossing, cell: int) -> Db:
     """Have the next statements find the tables of this cell, and those that all cells share."""
+    db = crossing.db
     if cell != crossing.entered:
-        await crossing.db.execute(sa.text(cells.enter(Cell(cell, crossing.map.cells))))
+        entered = Cell(cell, crossing.map.cells)
+        await bulk.execute(db, _entering(entered))
+        driven.keep_plans_for(db, entered.schema)
         crossing.entered = cell
-    return crossing.db
+    return db
+
+
+@cache
+def _entering(cell: Cell) -> Prepared:
+    return Prepared(sa.text(cells.enter(cell)))
