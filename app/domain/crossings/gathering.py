@@ -125,7 +125,7 @@ async def move(crossing: Crossing, owners: Mapping[int, Owner], hoards: Mapping[
     if len(posted) < len(outcomes):
         raise AssertionError(outcomes)  # the balances are locked: the ledger is wrong
     events = outbox.balance_changes(owners.values(), [line for entry in posted for line in entry.lines])
-    await posting.write(crossing, pending, events, {owner.id: owner for owner in owners.values()})
+    await posting.write(crossing, pending, [events], {owner.id: owner for owner in owners.values()})
 
 
 def _whole(owners: Mapping[int, Owner], asset: str, hoard: Hoard) -> Whole:

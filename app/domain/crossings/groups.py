@@ -20,7 +20,7 @@ async def post_groups(crossing: Crossing, groups: Sequence[EntryGroup]) -> list[
     outcomes, pending = await posting.decide_together(crossing, wholes)
     refusals, events = grouped.reported(groups, outcomes)
     owners = {event.owner.id: event.owner for group in groups for event in group.events}
-    await posting.write(crossing, pending, events, owners)
+    await posting.write(crossing, pending, [events], owners)
     return refusals
 
 
@@ -33,5 +33,5 @@ async def post_invoice_transfers(crossing: Crossing, transfers: Sequence[Invoice
     events = [event for transfer in transfers for event in transfer.events]
     lines = [line for outcome in outcomes if isinstance(outcome, Posted) for line in outcome.lines]
     news = [*events, *outbox.balance_changes(owners, lines)]
-    await posting.write(crossing, pending, news, {owner.id: owner for owner in owners})
+    await posting.write(crossing, pending, [news], {owner.id: owner for owner in owners})
     return made

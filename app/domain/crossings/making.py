@@ -1,12 +1,14 @@
 """Transfers between accounts of several cells: alone, to several payees, many at once, or all or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from app.domain import batch, ledger
 from app.domain.crossings import parties, posting
 from app.domain.crossings.crossing import Crossing, Placed, enter
 from app.domain.crossings.posting import Pending, Whole
+from app.domain.outbox import OutboxEvent
+from app.domain.owner import Owner
 from app.domain.refusals import Refusal
 from app.domain.transfers import Transfer, TransferOrder, atomic, json, making
 from app.domain.transfers.atomic import TransferGroup
@@ -79,35 +81,47 @@ async def load_groups(crossing: Crossing, ids: Sequence[str]) -> Mapping[str, Tr
 async def load_parties(
     crossing: Crossing, named: Sequence[tuple[TransferOrder, tuple[int, ...]]]
 ) -> list[Parties]:
-    """Look up the accounts and assets that each order names, in the cells beside it."""
-    known = await parties.find(crossing, [(name, cells) for order, cells in named for name in _names(order)])
-    db = await enter(crossing, min(cell for _, cells in named for cell in cells))
+    """Look up the accounts and assets that each order names, in the cells beside it.
+
+    Orders of the same cells have the same parties.
+    """
+    names: dict[tuple[int, ...], set[str]] = {}
+    for order, cells in named:
+        names.setdefault(cells, set()).update(_names(order))
+    known = await parties.find(crossing, [(name, cells) for cells, those in names.items() for name in those])
+    db = await enter(crossing, min(cell for cells in names for cell in cells))
     assets = await ledger.assets_by_code(db, {order.asset for order, _ in named})
-    return [
-        Parties(
-            {
-                ISSUER: TREASURY_OWNER,
-                **{name: known[name, cells] for name in _names(order) if (name, cells) in known},
-            },
-            assets,
-        )
-        for order, cells in named
-    ]
+    owners: dict[tuple[int, ...], dict[str | None, Owner]] = {
+        cells: {ISSUER: TREASURY_OWNER} for cells in names
+    }
+    for (name, cells), owner in known.items():
+        owners[cells][name] = owner
+    sides = {cells: Parties(those, assets) for cells, those in owners.items()}
+    return [sides[cells] for _, cells in named]
 
 
 async def write_transfers(
     crossing: Crossing, sides: Sequence[Parties], posted: Sequence[PostedPlan], pending: Pending
 ) -> list[Transfer]:
     """Write the entries and tell them, in each cell its accounts; return the transfers."""
-    owners = {owner.id: owner for own in sides for owner in own.owners.values()}
-    names = {account: owner.foreign_id for account, owner in owners.items()}
-    transfers = [of_posted(entry, names, plan.asset.decimals) for plan, entry in posted]
-    events = chain.from_iterable(
-        json.transfer_events(entry, transfer, owners)
-        for (_, entry), transfer in zip(posted, transfers, strict=True)
-    )
-    await posting.write(crossing, pending, list(events), owners)
+    distinct = {id(own): own for own in sides}.values()
+    owners = {owner.id: owner for own in distinct for owner in own.owners.values()}
+    transfers: list[Transfer] = []
+    await posting.write(crossing, pending, _rendered(posted, owners, transfers), owners)
     return transfers
+
+
+def _rendered(
+    posted: Sequence[PostedPlan], owners: Mapping[int, Owner], transfers: list[Transfer]
+) -> Iterator[list[OutboxEvent]]:
+    """Put the transfers into `transfers`, and yield their events, those of SLICE transfers at a time."""
+    names = {account: owner.foreign_id for account, owner in owners.items()}
+    for first in range(0, len(posted), making.SLICE):
+        events: list[OutboxEvent] = []
+        for plan, entry in posted[first : first + making.SLICE]:
+            transfers.append(of_posted(entry, names, plan.asset.decimals))
+            events += json.transfer_events(entry, transfers[-1], owners)
+        yield events
 
 
 def _names(order: TransferOrder) -> list[str]:

@@ -3,7 +3,8 @@
 A half has the postings of its cell, and one of clearing for what they lack; all halves have the key of the whole.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -37,6 +38,13 @@ class Whole(NamedTuple):
     home: int
 
 
+class Split(NamedTuple):
+    """An entry, and its halves by cell."""
+
+    whole: Whole
+    halves: Mapping[int, Entry]
+
+
 class Halved(NamedTuple):
     """An entry that is decided and numbered, and its halves, by cell."""
 
@@ -61,13 +69,14 @@ async def decide(crossing: Crossing, wholes: Sequence[Whole]) -> tuple[list[Outc
     """
     if not wholes:
         return [], NOTHING_PENDING
-    opened = await _open(crossing, wholes)
+    splits = [split(crossing, whole) for whole in wholes]
+    opened = await _open(crossing, splits)
     outcomes: list[Outcome] = []
     halved: list[Halved] = []
-    for whole in wholes:
-        decided = opened.journal.decide(whole.entry)
+    for each in splits:
+        decided = opened.journal.decide(each.whole.entry)
         if isinstance(decided, Decided):
-            halved.append(opened.number(crossing, decided, whole.home))
+            halved.append(opened.number(crossing, decided, each))
             outcomes.append(halved[-1].whole)
         else:
             outcomes.append(decided)
@@ -80,49 +89,74 @@ async def decide_together(
     """Decide groups of entries as `decide` decides entries: in order, each group whole or not at all."""
     if not any(groups):
         return [[] for _ in groups], NOTHING_PENDING
-    opened = await _open(crossing, [whole for group in groups for whole in group])
+    splits = [[split(crossing, whole) for whole in group] for group in groups]
+    opened = await _open(crossing, [each for group in splits for each in group])
     outcomes: list[list[Posted] | Failed] = []
     halved: list[Halved] = []
-    for group in groups:
-        outcome = opened.journal.decide_together([whole.entry for whole in group])
+    for group in splits:
+        outcome = opened.journal.decide_together([each.whole.entry for each in group])
         if isinstance(outcome, Failed):
             outcomes.append(outcome)
             continue
-        homes = [whole.home for whole in group]
-        numbered = [opened.number(crossing, *pair) for pair in zip(outcome, homes, strict=True)]
+        numbered = [opened.number(crossing, *pair) for pair in zip(outcome, group, strict=True)]
         halved += numbered
         outcomes.append([each.whole for each in numbered])
     return outcomes, Pending(halved, opened.rows)
 
 
 async def write(
-    crossing: Crossing, pending: Pending, events: Sequence[OutboxEvent], owners: Mapping[int, Owner]
+    crossing: Crossing,
+    pending: Pending,
+    events: Iterable[Sequence[OutboxEvent]],
+    owners: Mapping[int, Owner],
 ) -> None:
-    """Write the halves into their cells, and each event into that of its account; `owners` has all accounts, by number."""
+    """Write the halves into their cells, and each event into that of its account; `owners` has all accounts, by number.
+
+    What makes the `events` is asked for them while the database works.
+    """
+    halves_of: dict[int, list[Posted]] = {}
+    for halved in pending.entries:
+        for cell, posted in halved.halves.items():
+            halves_of.setdefault(cell, []).append(posted)
+    crossed = [halved for halved in pending.entries if len(halved.halves) > 1]
     events_of: dict[int, list[OutboxEvent]] = {}
-    for event in events:
-        events_of.setdefault(crossing.cell_of(event.account_id), []).append(event)
-    for cell in sorted(pending.rows.keys() | events_of.keys(), reverse=True):  # the last one was entered last
+    sorting = _sorted(crossing, events, events_of)
+    for cell, rows in sorted(pending.rows.items(), reverse=True):  # the last one was entered last
         db = await enter(crossing, cell)
-        halves = [halved.halves[cell] for halved in pending.entries if cell in halved.halves]
-        await ledger.write(db, ledger.Pending(halves, pending.rows.get(cell, {})))
-        await _write_elsewhere(db, crossing, cell, pending.entries, owners)
-        await outbox.emit(db, events_of.get(cell, []))
+        await bulk.meanwhile(ledger.write(db, ledger.Pending(halves_of.get(cell, []), rows)), sorting)
+        await _write_elsewhere(db, crossing, cell, crossed, owners)
+        await outbox.emit(db, events_of.pop(cell, []))
+    deque(sorting, maxlen=0)  # where nothing was posted
+    for cell, others in sorted(events_of.items()):
+        await outbox.emit(await enter(crossing, cell), others)
 
 
-def half(crossing: Crossing, whole: Whole, cell: int) -> Entry:
-    """Return the half of an entry that is of this cell."""
-    own = tuple(line for line in whole.entry.postings if _cell(crossing, line, whole.home) == cell)
-    return replace(whole.entry, postings=(*own, *_clearing(own)))
+def _sorted(
+    crossing: Crossing, events: Iterable[Sequence[OutboxEvent]], events_of: dict[int, list[OutboxEvent]]
+) -> Iterator[None]:
+    """Put the events into `events_of`, by the cell of their account; one step for each sequence of them."""
+    for part in events:
+        for event in part:
+            events_of.setdefault(crossing.cell_of(event.account_id), []).append(event)
+        yield
+
+
+def split(crossing: Crossing, whole: Whole) -> Split:
+    """Return the halves of an entry; one that stays in its cell has itself alone."""
+    own: dict[int, list[Posting]] = {}
+    for line in whole.entry.postings:
+        own.setdefault(_cell(crossing, line, whole.home), []).append(line)
+    if len(own) == 1:
+        return Split(whole, dict.fromkeys(own, whole.entry))
+    return Split(
+        whole,
+        {cell: replace(whole.entry, postings=(*lines, *_clearing(lines))) for cell, lines in own.items()},
+    )
 
 
 def _cell(crossing: Crossing, line: Posting, home: int) -> int:
     """Return the cell of a posting; system accounts are in each, and the treasury gives where it is asked."""
     return home if line.account < 0 else crossing.cell_of(line.account)
-
-
-def _cells(crossing: Crossing, whole: Whole) -> list[int]:
-    return sorted({_cell(crossing, line, whole.home) for line in whole.entry.postings})
 
 
 def _clearing(lines: Sequence[Posting]) -> Iterator[Posting]:
@@ -150,25 +184,39 @@ class _Opened:
         self.rows[cell], self.numbers[cell] = opened.rows, iter(numbers)
         self.time = max(self.time or opened.time, opened.time)
 
-    def number(self, crossing: Crossing, decided: Decided, home: int) -> Halved:
+    def number(self, crossing: Crossing, decided: Decided, each: Split) -> Halved:
         """Give each half its number and all the same time; the number at home is that of the whole."""
         assert self.time is not None  # noqa: S101  some cell was opened
-        whole = Whole(decided.entry, home)
-        halves: dict[int, Posted] = {}
-        for cell in _cells(crossing, whole):
-            entry = half(crossing, whole, cell)
-            own = [line for line in decided.lines if _cell(crossing, line.posting, home) == cell]
-            own += [AppliedPosting(line, Balance()) for line in entry.postings[len(own) :]]
-            halves[cell] = Posted(entry, tuple(own), 0, next(self.numbers[cell]), self.time)
-        return Halved(Posted(*decided, halves[home].id, self.time), halves)
+        home, numbers = each.whole.home, {cell: next(self.numbers[cell]) for cell in each.halves}
+        posted = Posted(*decided, numbers[home], self.time)
+        if len(numbers) == 1:
+            return Halved(posted, {home: posted})
+        lines: dict[int, list[AppliedPosting]] = {cell: [] for cell in numbers}
+        for line in decided.lines:
+            lines[_cell(crossing, line.posting, home)].append(line)
+        return Halved(
+            posted,
+            {
+                cell: Posted(entry, _with_clearing(lines[cell], entry), 0, numbers[cell], self.time)
+                for cell, entry in each.halves.items()
+            },
+        )
 
 
-async def _open(crossing: Crossing, wholes: Sequence[Whole]) -> _Opened:
+def _with_clearing(lines: Sequence[AppliedPosting], half: Entry) -> tuple[AppliedPosting, ...]:
+    """Return the lines of a half: after those of its accounts those of clearing."""
+    return (*lines, *(AppliedPosting(line, _NO_BALANCE) for line in half.postings[len(lines) :]))
+
+
+_NO_BALANCE: Final = Balance()
+
+
+async def _open(crossing: Crossing, splits: Sequence[Split]) -> _Opened:
     """Lock the balances, cell by cell, and take a number for each half while there."""
     halves: dict[int, list[Entry]] = {}
-    for whole in wholes:
-        for cell in _cells(crossing, whole):
-            halves.setdefault(cell, []).append(half(crossing, whole, cell))
+    for each in splits:
+        for cell, entry in each.halves.items():
+            halves.setdefault(cell, []).append(entry)
     opened = _Opened()
     for cell in sorted(halves):
         db = await enter(crossing, cell)
@@ -186,10 +234,10 @@ async def _write_elsewhere(
     """Write into a cell what accounts of others gave and got by its halves, and who they are."""
     amounts: dict[tuple[int, int, int], int] = {}
     for whole, halves in halved:
-        if cell in halves and len(halves) > 1:
+        if (own := halves.get(cell)) is not None:
             for account, _, amount, _ in whole.entry.postings:
                 if account >= 0 and crossing.cell_of(account) != cell:
-                    key = halves[cell].id, account, whole.id
+                    key = own.id, account, whole.id
                     amounts[key] = amounts.get(key, 0) + amount
     if not amounts:
         return
