@@ -13,8 +13,10 @@ from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.chain.sent_marker import SentMarker
 from app.cli import operator
+from app.db import Db
 from app.db.all_cells import AllCells
-from app.domain import blocks, cold, installation
+from app.domain import blocks, cold, crossings, installation
+from app.domain.crossings import Crossing
 from app.domain.dogecoin import Network
 from app.domain.installation import Installation, InstallationState, NewHistory
 from app.domain.payments import consolidation, pause, payouts
@@ -119,20 +121,23 @@ def amount(text: str) -> Koinu:
 
 
 async def cover(cells: AllCells, platform: str) -> str:
-    """Let the account `platform` bear what is owed, in each cell its own; returns what to print."""
-    amounts = []
+    """Let the account `platform` bear what is owed in all cells, with what it has there; returns what to print."""
     async with cells.crossing.begin() as db:
-        for cell in range(len(cells)):
-            await cells.enter(db, cell)
-            covered = await blocks.cover(db, platform)
-            if isinstance(covered, Refusal):
-                raise CannotBeDone(f"{_where(cells, cell)}{covered}")
-            amounts.append(covered)
+        amounts = await _cover(cells, db, platform)
+        if isinstance(amounts, Refusal):
+            raise CannotBeDone(str(amounts))
         for borne in (sum(each for each in amounts if each > 0), sum(each for each in amounts if each < 0)):
             if borne:
                 about = {"foreign_id": platform, "amount": show(borne)}
                 await operator.log(db, "clawback.cover", "", about)
     return " ".join(_borne(platform, amounts)) or "Every balance has its coins: there is nothing to bear."
+
+
+async def _cover(cells: AllCells, db: Db, platform: str) -> list[Koinu] | Refusal:
+    if len(cells) > 1:
+        return await crossings.cover(Crossing(db, cells.map, ()), platform)
+    covered = await blocks.cover(db, platform)
+    return covered if isinstance(covered, Refusal) else [covered]
 
 
 def _borne(platform: str, amounts: Sequence[int]) -> list[str]:

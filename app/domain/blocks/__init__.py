@@ -25,5 +25,5 @@ from app.domain.blocks.deposits import Deposit, OwnAddress
 from app.domain.blocks.recovery import RecoveredAccount, check_empty, restore
 from app.domain.blocks.rescans import RESCAN, Rescan, over_cells, rescan_from
 from app.domain.blocks.reserves import UNSPENT, in_transit, total_change, unspent
-from app.domain.blocks.solvency import cover, shortfall
+from app.domain.blocks.solvency import PlatformTooPoor, cover, shortfall
 from app.domain.blocks.solvency import events as solvency_events

@@ -9,6 +9,7 @@ from app.domain.commands import Command
 from app.domain.crossings import captures, escrows, invoices, making, reversal
 from app.domain.crossings.coins import even_out
 from app.domain.crossings.counterparties import renamed
+from app.domain.crossings.covering import cover
 from app.domain.crossings.crossing import Crossing, Placed
 from app.domain.crossings.gathering import GATHER, Gather, Gathered, gather
 from app.domain.crossings.performing import Rule, perform

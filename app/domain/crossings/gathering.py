@@ -76,9 +76,10 @@ class Hoard:
 
 async def gather(crossing: Crossing, placed: Sequence[Placed[Gather]]) -> list[Gathered | Refusal]:
     """Bring to each request's home what the platform lacks for it, in order, as far as what it has in all cells goes."""
-    owners = await platform_accounts(crossing, {cell for _, cells in placed for cell in cells})
+    platform = crossing.installations[0].platform
+    owners = await accounts_named(crossing, {cell for _, cells in placed for cell in cells}, platform)
     assets = await ledger.assets_by_code(crossing.db, {order.asset for order, _ in placed})
-    hoards = await _lock(crossing, owners, sorted(assets))
+    hoards = await lock(crossing, owners, sorted(assets))
     enough = [
         each.request.asset in hoards and _want(each, assets[each.request.asset], hoards) for each in placed
     ]
@@ -97,17 +98,16 @@ def _want(each: Placed[Gather], asset: Asset, hoards: Mapping[str, Hoard]) -> bo
     return hoards[asset.code].want(each.home, least, least if most is None else asset.parse(most))
 
 
-async def platform_accounts(crossing: Crossing, cells: Iterable[int]) -> dict[int, Owner]:
+async def accounts_named(crossing: Crossing, cells: Iterable[int], name: str) -> dict[int, Owner]:
     """Return the platform's accounts, by cell; a cell may have none."""
     owners: dict[int, Owner] = {}
     for cell in sorted(cells):
-        name = crossing.installations[cell].platform
         known = await accounts.owners(await enter(crossing, cell), [name])
         owners |= {cell: known[name]} if name in known else {}
     return owners
 
 
-async def _lock(crossing: Crossing, owners: Mapping[int, Owner], assets: Sequence[str]) -> dict[str, Hoard]:
+async def lock(crossing: Crossing, owners: Mapping[int, Owner], assets: Sequence[str]) -> dict[str, Hoard]:
     """Lock the platform's balances, cell by cell; return what it has, by asset."""
     balances: dict[str, dict[int, Balance]] = {asset: {} for asset in assets}
     for cell, owner in sorted(owners.items()):

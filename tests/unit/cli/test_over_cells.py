@@ -1,5 +1,6 @@
 """Commands that work on all cells of an installation at once."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from app.chain.sent_marker import SentMarker, sent_file
 from app.cli import maintenance, rename, report
@@ -20,7 +22,7 @@ from app.domain import accounts, installation, ledger
 from app.domain.dogecoin import REGTEST
 from app.domain.ledger import hash_chain
 from app.domain.payments import pause
-from tests import chain_harness
+from tests import chain_harness, funding
 from tests import divided_books as books
 from tests.cells import MakeCells
 from tests.divided_books import Lying
@@ -176,24 +178,97 @@ async def logged(four: AllCells) -> list[str]:
         return list(await db.scalars(sa.select(audit_log.c.action).order_by(audit_log.c.id)))
 
 
-async def test_the_platform_bears_in_each_cell_what_lacks_there(
+async def lacking(four: AllCells, *amounts: int) -> None:
+    """Have the cells lack so much; below zero that much was borne, and repaid since."""
+    for engine, amount in zip(four.engines, amounts, strict=True):
+        async with engine.begin() as db:
+            row = insert(balances).values(account_id=CLAWBACK, asset="DOGE", available=-amount)
+            values = {"available": balances.c.available - amount}
+            await db.execute(row.on_conflict_do_update(index_elements=["account_id", "asset"], set_=values))
+
+
+async def platform_has(four: AllCells, *amounts: int) -> None:
+    """Open the platform's account in each cell, with so much."""
+    for cell, (engine, amount) in enumerate(zip(four.engines, amounts, strict=True)):
+        await books.ready(four, cell)
+        await funding.fund(engine, {"platform": amount})
+
+
+async def what_platform_has(four: AllCells) -> list[int]:
+    amounts = []
+    for engine in four.engines:
+        async with engine.connect() as db:
+            account = await accounts.fetch(db, "platform")
+            amounts.append((await ledger.balance(db, account.id)).available)
+    return amounts
+
+
+async def owed(four: AllCells) -> int:
+    """What all cells owe one another together; each owes or is owed something of it."""
+    sums = []
+    for engine in four.engines:
+        async with engine.connect() as db:
+            sums.append((await ledger.clearing_balances(db)).get("DOGE", 0))
+    assert any(sums)
+    return sum(sums)
+
+
+async def test_the_platform_bears_what_lacks_in_any_cell_with_what_it_has_in_any(four: AllCells) -> None:
+    await platform_has(four, doge(1), doge(5), doge(3), 0)
+    await lacking(four, doge(2), doge(1), 0, doge(4))
+
+    answer = await maintenance.cover(four, "platform")
+    again = await maintenance.cover(four, "platform")
+
+    assert answer == "platform has borne 7 DOGE: every balance has its coins."
+    assert again == "Every balance has its coins: there is nothing to bear."
+    assert sum(await what_platform_has(four)) == doge(2)
+    assert await logged(four) == ["clawback.cover"]
+    assert await owed(four) == 0
+
+
+async def test_nothing_is_borne_where_all_cells_together_have_too_little(four: AllCells) -> None:
+    await platform_has(four, doge(1), doge(5), doge(3), 0)
+    await lacking(four, doge(6), 0, 0, doge(4))
+
+    with pytest.raises(CannotBeDone, match=r"^platform has 9 DOGE, and accounts are owed 10 DOGE more"):
+        await maintenance.cover(four, "platform")
+
+    assert await what_platform_has(four) == [doge(1), doge(5), doge(3), 0]
+    assert await logged(four) == []
+
+
+async def test_what_was_repaid_in_one_cell_is_borne_with_in_another(four: AllCells) -> None:
+    await platform_has(four, 0, 0, doge(1), 0)
+    await lacking(four, -doge(3), doge(4), 0, 0)
+
+    answer = await maintenance.cover(four, "platform")
+
+    assert answer == (
+        "platform has borne 4 DOGE: every balance has its coins. "
+        "platform has 3 DOGE back, which it had borne and which were repaid since."
+    )
+    assert await what_platform_has(four) == [0, 0, 0, 0]
+
+
+async def test_two_who_cover_at_once_bear_it_once(four: AllCells) -> None:
+    await platform_has(four, doge(1), doge(5), doge(3), 0)
+    await lacking(four, doge(2), 0, 0, doge(2))
+
+    answers = await asyncio.gather(*(maintenance.cover(four, "platform") for _ in range(3)))
+
+    assert sorted(answers)[2:] == ["platform has borne 4 DOGE: every balance has its coins."]
+    assert sum(await what_platform_has(four)) == doge(5)
+
+
+async def test_a_cell_without_an_account_of_the_platform_is_named(
     four: AllCells, shops: dict[str, Lying]
 ) -> None:
-    one, two, *_ = shops.values()
-    payer = next(name for name, lying in shops.items() if lying == one)
-    async with four.engines[one.cell].begin() as db:
-        await db.execute(sa.insert(balances).values(account_id=CLAWBACK, asset="DOGE", available=-doge(2)))
+    name, lying = next(iter(shops.items()))
+    await lacking(four, *(doge(cell != lying.cell) for cell in range(4)))
 
-    answer = await maintenance.cover(four, payer)
-    again = await maintenance.cover(four, payer)
-    async with four.engines[two.cell].begin() as db:
-        await db.execute(sa.insert(balances).values(account_id=CLAWBACK, asset="DOGE", available=-1))
-    with pytest.raises(CannotBeDone, match=f"cell_00{two.cell}: {payer} has 0 DOGE"):
-        await maintenance.cover(four, payer)
-
-    assert answer == f"{payer} has borne 2 DOGE: every balance has its coins."
-    assert again == "Every balance has its coins: there is nothing to bear."
-    assert await logged(four) == ["clawback.cover"]
+    with pytest.raises(CannotBeDone, match=f"{name} has no account in cell .*POST /account/{name}"):
+        await maintenance.cover(four, name)
 
 
 async def test_money_from_cold_storage_comes_back_to_the_cell_that_sent_most(
