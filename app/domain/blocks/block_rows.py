@@ -121,9 +121,14 @@ async def _effects(
 
 
 def _locked(table: sa.Table) -> sa.Select[Any]:
-    """Lock rows of `table` in the order of their keys, and read their addresses with them."""
+    """Lock rows of `table` in the order of their keys, and read the address of each by its key with them.
+
+    A plain join of three columns seems to the planner to leave a row or none: then it compares each coin of the
+    blocks with all coins that there are.
+    """
     same = (addresses.c[name] == table.c[name] for name in ("account_id", "branch", "index"))
-    query = sa.select(table, addresses.c.script, addresses.c.purpose).join(addresses, sa.and_(*same))
+    address = sa.select(addresses.c.script, addresses.c.purpose).where(*same).limit(1).lateral()
+    query = sa.select(table, *address.c).select_from(table.join(address, sa.true()))
     return query.order_by(*table.primary_key).with_for_update(key_share=True, of=table)
 
 

@@ -20,7 +20,8 @@ _FAMILY: Final = sa.func.coalesce(transactions.c.replaces, transactions.c.id)
 
 
 def _in(column: sa.Column[int], ids: Sequence[int]) -> sa.ColumnElement[bool]:
-    return column == sa.any_(sa.literal(ids, bulk.BIGINTS))
+    """Match these ids. An `= ANY` of as many as there are in two days of blocks compares each row with each of them."""
+    return column.in_(sa.select(sa.func.unnest(sa.literal(ids, bulk.BIGINTS))))
 
 
 async def of_blocks(
