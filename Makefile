@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := app devnet tests bench migrations
+# tests/conftest.py has the order of the files.
+TESTS := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: run install eventbridge otel test bench check quick lint format docs lock image clean soak soak-away soak-events soak-faults soak-fuzz
@@ -22,7 +24,7 @@ otel: install
 	@$(PIP) install --quiet --require-hashes -r requirements-otel.lock
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(TESTS)
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(PART)
@@ -49,10 +51,10 @@ soak-fuzz: $(VENV)/dev
 	SOAK_COUNT=$(or $(COUNT),1000000) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/fuzz
 
 check: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(TESTS)
 
 quick: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile tests/unit tests/test_house_rules.py
+	$(TESTS) tests/unit tests/test_house_rules.py
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check $(CODE)
