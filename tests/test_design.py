@@ -191,9 +191,9 @@ def inside(module_name: str, name: str) -> str:
     """Return what a module or a package has under a name; nothing where that is not known."""
     if find(f"{module_name}:{name}"):
         return f"{module_name}:{name}"
-    return imports(module_name).get(name) or (
-        f"{module_name}.{name}" if file_of(f"{module_name}.{name}") else ""
-    )
+    if file_of(f"{module_name}.{name}"):  # before all imports: a package may import modules of its own
+        return f"{module_name}.{name}"
+    return imports(module_name).get(name, "")
 
 
 def origin(symbol: str, node: ast.AST) -> str:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from app.api import fields, idempotency_keys, parameters, payments, request_body, responses
 from app.api.access.callers import Asking, Within
 from app.api.access.guarded_route import GuardedRoute
-from app.api.cells.routing import InCells
-from app.api.context import AppContext, Context
+from app.api.cells.routing import Cells, InCells
+from app.api.context import AppContext
 from app.api.transfer_views import TransferView
 from app.domain import invoices, transfers
 from app.domain.access import Reach
@@ -93,7 +93,7 @@ async def pay_from(
     payer, seller = await cells.cell_of_account(order.foreign_id), await cells.cell_of_address(order.address)
     await _check(cells.contexts[seller], order.address, caller.reach)
     if by_transaction:
-        return await _pay_on_chain(cells.contexts[payer], cells.contexts[seller], order, key)
+        return await _pay_on_chain(cells, payer, seller, order, key)
     result = await cells.submit_in((payer, seller), invoices.PAY_FROM, order, key)
     return responses.show(PaidView.of(result.resource), replayed=result.replayed)
 
@@ -108,12 +108,11 @@ async def refund_to_address(
     address: Payee,
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
-    context: Context,
+    cells: InCells,
     caller: Asking,
 ) -> Response:
     """A payment of the invoice's account, it bears the fee; at most what was confirmed and not refunded."""
-    await _check(context, invoice_id, caller.reach)
-    return await _refund(context, body.refund(invoice_id, address, caller.name), key)
+    return await _refund(cells, caller.reach, body.refund(invoice_id, address, caller.name), key)
 
 
 @router.post(
@@ -125,12 +124,11 @@ async def refund_to_payer(
     invoice_id: parameters.InvoiceId,
     body: RefundBody,
     key: idempotency_keys.RequiredKey,
-    context: Context,
+    cells: InCells,
     caller: Asking,
 ) -> Response:
     """As with an address; 400 where the invoice was not paid by DogeConnect, or no address was named."""
-    await _check(context, invoice_id, caller.reach)
-    return await _refund(context, body.refund(invoice_id, "", caller.name), key)
+    return await _refund(cells, caller.reach, body.refund(invoice_id, "", caller.name), key)
 
 
 @router.post(
@@ -155,16 +153,16 @@ async def refund_to_account(
 
 
 async def _pay_on_chain(
-    payer: AppContext, seller: AppContext, order: invoices.PayFromOrder, key: Claim | None
+    cells: Cells, payer: int, seller: int, order: invoices.PayFromOrder, key: Claim | None
 ) -> Response:
     """Pay by a transaction. From another cell the invoice is looked at before: only a block makes it paid."""
-    if payer is seller:
-        sent = await payer.commits.submit(invoices.PAY_FROM_ON_CHAIN, order, key)
+    if payer == seller:
+        sent = await cells.submit_in((payer,), invoices.PAY_FROM_ON_CHAIN, order, key)
     else:
-        async with seller.reads.connect() as db:
-            asked = await invoices.on_chain_order(db, order, seller.network)
-        sent = await payer.commits.submit(invoices.PAY_ELSEWHERE, asked, key)
-    payment = await payments.wait_until_sent(payer, sent.resource)
+        async with cells.contexts[seller].reads.connect() as db:
+            asked = await invoices.on_chain_order(db, order, cells.first.network)
+        sent = await cells.submit_in((payer,), invoices.PAY_ELSEWHERE, asked, key)
+    payment = await payments.wait_until_sent(cells.contexts[payer], sent.resource)
     return responses.show(payments.SentView.of(payment), replayed=sent.replayed)
 
 
@@ -177,7 +175,9 @@ async def _check(context: AppContext, invoice_id: str, within: Reach) -> None:
             raise invoices.NoSuchInvoice(address=invoice_id, field="id")
 
 
-async def _refund(context: AppContext, refund: Refund, key: Claim) -> Response:
-    result = await context.commits.submit(invoices.REFUND_TO_ADDRESS, refund, key)
-    payment = await payments.wait_until_sent(context, result.resource)
+async def _refund(cells: Cells, within: Reach, refund: Refund, key: Claim) -> Response:
+    seller = await cells.cell_of_address(refund.invoice)
+    await _check(cells.contexts[seller], refund.invoice, within)
+    result = await cells.submit_in((seller,), invoices.REFUND_TO_ADDRESS, refund, key)
+    payment = await payments.wait_until_sent(cells.contexts[seller], result.resource)
     return responses.show(payments.PaymentView.of(payment), replayed=result.replayed)

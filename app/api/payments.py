@@ -12,8 +12,8 @@ from app.api.access.callers import Asking
 from app.api.access.guarded_route import GuardedRoute
 from app.api.cells import merged
 from app.api.cells.merged import Listing
-from app.api.cells.routing import InCells
-from app.api.context import Context
+from app.api.cells.routing import Cells, InCells
+from app.api.context import AppContext, Context
 from app.api.fiat import FiatView
 from app.domain import payments
 from app.domain.dogecoin import Network
@@ -59,7 +59,7 @@ class NewPayment(request_body.Body):
     batch: bool | None = None
     reference: fields.Label = ""
 
-    def order(self, context: Context, foreign_id: str, kind: str, asked_by: str) -> PayOrder:
+    def order(self, context: AppContext, foreign_id: str, kind: str, asked_by: str) -> PayOrder:
         """Return the payment to be made; refuses what could never be paid."""
         if not self.pay and not self.to:
             raise Invalid(reason="missing 'pay', or 'to' and 'amount', in JSON body", field="pay")
@@ -145,14 +145,15 @@ PaymentBody = Annotated[NewPayment, request_body.of(NewPayment)]
 PaymentId = Annotated[int, parameters.row_id("The payment's id")]
 
 
-async def submit_and_wait(context: Context, order: PayOrder, key: Claim | None) -> Response:
+async def submit_and_wait(cells: Cells, order: PayOrder, key: Claim | None) -> Response:
     """Set the money aside, then wait a while for the sender; no connection or lock is held meanwhile."""
-    result = await context.commits.submit(payments.REQUEST, order, key)
-    payment = await wait_until_sent(context, result.resource)
+    cell = await cells.cell_of_account(order.foreign_id)
+    result = await cells.submit_in((cell,), payments.REQUEST, order, key)
+    payment = await wait_until_sent(cells.contexts[cell], result.resource)
     return responses.show(SentView.of(payment), replayed=result.replayed)
 
 
-async def wait_until_sent(context: Context, payment: payments.Payment) -> payments.Payment:
+async def wait_until_sent(context: AppContext, payment: payments.Payment) -> payments.Payment:
     """Return the payment once it is sent (of `paytx`: signed), or as it is after the wait; or PaymentFailed.
 
     It is committed already: whatever happens meanwhile, its caller must not be told to try again.
@@ -169,11 +170,11 @@ async def pay(
     foreign_id: parameters.ForeignId,
     body: PaymentBody,
     key: idempotency_keys.Key,
-    context: Context,
+    cells: InCells,
     caller: Asking,
 ) -> Response:
     """The balance falls at once. The answer comes when the payment is sent, or after a while without."""
-    return await submit_and_wait(context, body.order(context, foreign_id, "pay", caller.name), key)
+    return await submit_and_wait(cells, body.order(cells.first, foreign_id, "pay", caller.name), key)
 
 
 @router.post(
@@ -183,11 +184,11 @@ async def paytx(
     foreign_id: parameters.ForeignId,
     body: PaymentBody,
     key: idempotency_keys.Key,
-    context: Context,
+    cells: InCells,
     caller: Asking,
 ) -> Response:
     """The caller sends `tx`. Unless a block or the node has seen it in time, it is cancelled."""
-    return await submit_and_wait(context, body.order(context, foreign_id, "paytx", caller.name), key)
+    return await submit_and_wait(cells, body.order(cells.first, foreign_id, "paytx", caller.name), key)
 
 
 @router.post(

@@ -277,6 +277,8 @@ class Cells:
     async def _of_path(self, path: Mapping[str, str]) -> int:
         if self.only is not None:
             return 0
+        if "payment_id" in path and self.all_have(path["foreign_id"]):
+            return await self._of_id(path["payment_id"])
         for name, find in self._finders.items():
             if name in path:
                 return await find(path[name])

@@ -185,10 +185,11 @@ def _decide(
     exact = order.deducts or order.explicit_fee
     borne = 0 if order.deducts else order.largest_fee
     least = borne if exact else order.least_fee
+    most = order.borne + borne + (DUST - 1 if exact else 0)
     if available < order.borne + least:
-        return InsufficientFunds(available=show(max(0, available)), needed=show(order.borne + least))
-    spare = DUST - 1 if exact else 0
-    taken = min(available, order.borne + borne + spare)
+        has, needed = show(max(0, available)), show(order.borne + least)
+        return InsufficientFunds(available=has, needed=needed, account=owner.foreign_id, wanted=show(most))
+    taken = min(available, most)
     reserved = order.amount - order.borne + taken
     return Step(available - taken, Reservation(order, owner, reserved, waits=False))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.domain import dogecoin, payments
 from tests import funding
 from tests.scenario import doge
 from tests.unit.api.cells.conftest import Town
@@ -154,3 +155,70 @@ async def test_the_platform_spends_what_all_cells_have(town: Town, names: list[s
 
     assert refused.json()["error"]["code"] == "insufficient-funds"
     assert await gold(town, *names, "platform") == ["0", "0", "0", "0", "1"]
+
+
+NOBODY = dogecoin.to_address(dogecoin.REGTEST, dogecoin.p2pkh(bytes(20)))
+
+
+async def with_doge(town: Town, *amounts: int) -> None:
+    """Open the platform's account, with so much in each cell."""
+    await town.post("/account/platform")
+    for engine, amount in zip(town.database.engines, amounts, strict=True):
+        await funding.fund(engine, {"platform": doge(amount)})
+
+
+async def test_the_platform_pays_on_chain_what_all_cells_have(town: Town) -> None:
+    await with_doge(town, 2, 2, 2, 2)
+    order = {"to": NOBODY, "amount": "6", "max_fee": "1.5"}
+
+    paid, again = [await town.post("/account/platform/pay", order, key="once") for _ in range(2)]
+    refused = await town.ask("/account/platform/pay", order)
+    listed = (await town.get("/account/platform/payments"))["items"]
+    shown = await town.get(f"/account/platform/payment/{paid['id']}")
+    voided = await town.post(f"/account/platform/payment/{paid['id']}/void")
+
+    assert (paid["total"], paid["id"]) == (again["total"], again["id"])
+    assert [payment["id"] for payment in listed] == [shown["id"]] == [paid["id"]]
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "insufficient-funds")
+    assert "has 0.5 of the" in refused.json()["error"]["message"]
+    assert (voided["state"], await balance(town, "platform")) == ("VOIDED", "8")
+
+
+async def test_a_payment_of_the_platform_is_set_aside_with_its_highest_fee(town: Town) -> None:
+    await with_doge(town, 2, 2, 2, 2)
+
+    await town.post("/account/platform/pay", {"to": NOBODY, "amount": "2", "max_fee": "1.5"})
+
+    assert await balance(town, "platform") == "4.5"
+
+
+async def test_the_platform_pays_invoices_on_chain_with_what_all_cells_have(town: Town) -> None:
+    await with_doge(town, 3, 3, 3, 3)
+    shop = town.names()[0]
+    await town.open(shop)
+    invoice = await town.post(f"/account/{shop}/invoice", {"items": [TREAT]})
+
+    paid = await town.post(f"/invoice/{invoice['id']}/payfrom/platform?on_chain=true")
+
+    assert paid["state"] == "PENDING"
+    assert [payment["id"] for payment in (await town.get("/account/platform/payments"))["items"]] == [
+        paid["id"]
+    ]
+
+
+async def test_a_payment_of_the_platform_is_found_in_each_cell(town: Town) -> None:
+    await with_doge(town, 3, 3, 3, 3)
+    made = []
+    for context in town.cells.contexts:
+        payee = payments.Payee.of(dogecoin.REGTEST, "", str(NOBODY), doge(1))
+        order = payments.PayOrder("platform", (payee,), max_fee=doge(1))
+        made.append((await context.commits.submit(payments.REQUEST, order)).resource.id)
+
+    listed = (await town.get("/account/platform/payments"))["items"]
+    shown = [await town.get(f"/account/platform/payment/{number}") for number in made]
+    voided = [await town.post(f"/account/platform/payment/{number}/void") for number in made]
+
+    assert {payment["id"] for payment in listed} == set(made)
+    assert [payment["id"] for payment in shown] == made
+    assert {payment["state"] for payment in voided} == {"VOIDED"}
+    assert await balance(town, "platform") == "12"

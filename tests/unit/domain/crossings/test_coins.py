@@ -12,7 +12,7 @@ from app.batching.crossings import Crossings
 from app.db.tables import CLEARING, chain_state, coins
 from app.domain import blocks, ledger, transfers
 from app.domain.blocks.reserves import ReserveChange
-from app.domain.crossings import Crossing, even_out
+from app.domain.crossings import GATHER, Crossing, Gather, even_out
 from app.domain.crossings.coins import HANDED_OVER, HandOver, choose, hand_over
 from app.domain.transfers import Payee, TransferOrder
 from app.money import DOGE, Koinu
@@ -21,6 +21,7 @@ from app.workers.hand_overs import HandOvers
 from tests import chain_harness, crossing_town, scenario
 from tests.cells import Cells, MakeCells
 from tests.chain_harness import NOWHERE, ChainHarness
+from tests.crossing_town import PLATFORM
 from tests.scenario import doge
 
 DEPTH = 6
@@ -148,6 +149,22 @@ async def test_what_has_crossed_can_be_paid_out_once_coins_are_handed_over(pair:
 
     assert await pair.poor.states(payment) == ["CONFIRMED"]
     assert await pair.rich.free_amounts() == [doge(50), doge(50)]
+    await pair.check()
+
+
+async def test_the_platform_pays_with_coins_of_the_cell_that_its_money_came_from(pair: Pair) -> None:
+    await crossing_town.open_accounts(pair.cells, 0, [PLATFORM])
+    await crossing_town.open_accounts(pair.cells, 1, [PLATFORM])
+    await pair.rich.fund(PLATFORM, 30, 30)
+    await pair.mine(DEPTH)
+
+    await pair.crossings.submit(GATHER, Gather(DOGE, 55, 56), None, (0, 1))
+    payment = await pair.poor.pay(NOWHERE, 55, PLATFORM)
+    await pair.step()
+    await pair.poor.send()
+    await pair.mine(2)
+
+    assert await pair.poor.states(payment) == ["CONFIRMED"]
     await pair.check()
 
 
