@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.audit import running
 from app.audit.report import AuditReport, Finding
@@ -33,17 +34,21 @@ async def run(
 ) -> AuditReport:
     """Run every check in every cell, as `running.run` does in one; all of a sample's time together is `sample.seconds`.
 
-    Whatever one cell owes another cancels: each half of a crossing is looked for in all others, and clearing sums to
+    Of a sample all cells are looked at at once: one after the other, each would have a part of that time only. Whatever one cell owes another cancels: each half of a crossing is looked for in all others, and clearing sums to
     zero over all.
     """
     if len(cells) == 1:
         return await running.run(cells.engines[0], fetch_coins, sample, derive_xpubs, rest)
     half = sample and replace(sample, seconds=sample.seconds / 2)
-    share = half and replace(half, seconds=half.seconds / len(cells))
-    reports = []
-    for engine in cells.engines:
+
+    async def of_one(engine: AsyncEngine) -> AuditReport:
         others = [other for other in cells.engines if other is not engine]
-        reports.append(await running.run(engine, fetch_coins, share, derive_xpubs, rest, others))
+        return await running.run(engine, fetch_coins, half, derive_xpubs, rest, others)
+
+    if half:
+        reports = await asyncio.gather(*map(of_one, cells.engines))
+    else:
+        reports = [await of_one(engine) for engine in cells.engines]
     totals, finding = await sums(cells, Deadline(half, keeps_limits=rest is not None))
     return together(reports, totals, finding)
 

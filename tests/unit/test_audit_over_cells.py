@@ -1,5 +1,7 @@
 """The audit of several cells: what one owes others cancels, and the sums of all are one moment's."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,6 +12,7 @@ from app.cli import audit_table
 from app.db.all_cells import AllCells
 from app.domain import ledger
 from tests import divided_books as books
+from tests import scenario
 from tests.cells import MakeCells
 from tests.divided_books import Lying
 from tests.scenario import doge
@@ -109,6 +112,22 @@ async def test_a_part_of_the_books_of_all_cells_is_looked_at_within_one_time(
 
     assert report.ok
     assert "the time was over" in "; ".join(finding.note for finding in report.findings)
+
+
+async def test_of_a_part_each_cell_has_the_whole_time_for_all_are_looked_at_at_once(
+    four: AllCells, shops: dict[str, Lying]
+) -> None:
+    async with four.crossing.connect() as db:
+        for cell in range(len(four)):
+            await four.enter(db, cell)
+            await db.execute(sa.text("LOCK TABLE balances IN ACCESS EXCLUSIVE MODE"))
+        looking = asyncio.create_task(over_cells.run(four, sample=audit.Sample(50, seconds=60)))
+        await scenario.until_someone_waits(four.crossing, len(shops))
+        await db.rollback()
+    report = await looking
+
+    assert report.ok
+    assert report.height is not None
 
 
 async def test_what_lacks_in_one_cell_is_not_made_good_by_another(
