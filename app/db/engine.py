@@ -41,6 +41,9 @@ _TRANSIENT: Final = frozenset({"08", "40", "53", "55", "57"})
 
 Lost connections, conflicts, shortage, locks, shutdown, time-outs.
 """
+_INTERNAL_ERROR: Final = "XX000"
+_LOST_SERVER: Final = ("failure on connection", "server closed the connection", "SSL SYSCALL error")
+"""Words of a distributed engine's internal errors that say that one of its servers has died."""
 READERS: Final = 4
 """Connections for reading alone that an engine has beside: one process asks no more of them at once."""
 _POOLED: Final = "kennel_pooled"
@@ -169,5 +172,8 @@ def sqlstate(error: BaseException) -> str | None:
 
 def is_outage(error: Exception) -> bool:
     """Whether the database is down or has no free connection, so that another try may succeed."""
+    state = sqlstate(error) or ""
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, _UNREACHABLE) or (sqlstate(error) or "")[:2] in _TRANSIENT
+    if state == _INTERNAL_ERROR:
+        lost = lost or any(words in str(error) for words in _LOST_SERVER)
+    return lost or isinstance(error, _UNREACHABLE) or state[:2] in _TRANSIENT

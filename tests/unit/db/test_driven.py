@@ -76,6 +76,24 @@ async def test_after_a_broken_connection_none_is_used_that_was_open_then(
     assert open_after.isdisjoint(open_before)
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("failure on connection marked as essential: worker:5432", True),
+        ("SSL SYSCALL error: EOF detected", True),
+        ("cache lookup failed for relation 1", False),
+    ],
+)
+async def test_the_death_of_a_distributed_engines_server_is_an_outage_and_no_other_internal_error_is(
+    engine: AsyncEngine, words: str, *, expected: bool
+) -> None:
+    async with engine.connect() as db:
+        with pytest.raises(DBAPIError) as raised:
+            await db.execute(sa.text(f"DO $$ BEGIN RAISE '{words}' USING ERRCODE = 'XX000'; END $$"))
+
+    assert is_outage(raised.value) == expected
+
+
 async def test_a_server_that_does_not_answer_in_time_is_given_up(database: str) -> None:
     engine = open_engine(database, command_seconds=0.2)
     async with engine.connect() as db:
