@@ -15,7 +15,7 @@ _CITUS: Final = sa.text("SELECT EXISTS (SELECT FROM pg_extension WHERE extname =
 _LOCAL: Final = sa.text("""
     SELECT oid::regclass::text FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
-        AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition)
+        AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition) AND NOT relation_is_a_known_shard(oid)
     ORDER BY 1
 """)
 
