@@ -69,16 +69,20 @@ def conflicts(query: Node, catalogue: Catalogue) -> Iterator[str]:
 
 
 def copies(query: Node, catalogue: Catalogue) -> Iterator[str]:
-    """The engine plans MATERIALIZED parts on their own; the rest may have parameters or tables, and not both."""
-    if query.fields["commandType"] != [INSERT]:
-        return
+    """The engine writes what an INSERT selects anew where that reads a table, and leaves out what it does not know."""
     selects = [
         entry for entry in query.part("rtable", subqueries=False) if entry.fields.get("rtekind") == ["1"]
     ]
+    if query.fields["commandType"] != [INSERT] or not selects:
+        return
+    if any(_is_parameter(node) for node in query.part("onConflict", "returningList")):
+        yield "INSERT ... SELECT with a parameter in ON CONFLICT or RETURNING: write the constant"
     selects += [part for part in query.part("cteList", subqueries=False) if _is_inlined(part)]
-    nodes = [node for entry in selects for node in entry.all(without=["cteList"])]
-    if any(catalogue.relation(node) for node in nodes) and any(_is_parameter(node) for node in nodes):
-        yield "INSERT ... SELECT with both a parameter and a table: move the parameters into WITH ... AS MATERIALIZED"
+    nodes = [node for entry in selects if not _unites(entry) for node in entry.all(without=["cteList"])]
+    if any(catalogue.relation(node) for node in nodes) and any(
+        _is_parameter(node) or catalogue.volatility(node) == "s" for node in query.all()
+    ):
+        yield "INSERT ... SELECT of a table, with a parameter or STABLE function: read it in WITH ... AS MATERIALIZED"
 
 
 def servers(query: Node, catalogue: Catalogue) -> Iterator[str]:
@@ -106,6 +110,13 @@ def _is_inlined(part: Node) -> bool:
     if part.tag != "COMMONTABLEEXPR" or part.fields["ctematerialized"] == ["1"]:
         return False
     return bool(part.fields["ctequery"][0].fields["commandType"] == [SELECT])
+
+
+def _unites(entry: Node) -> bool:
+    """Whether a SELECT unites others: the engine carries out such a one by itself, before the INSERT."""
+    return any(
+        query.fields.get("setOperations", ["<>"]) != ["<>"] for query in entry.fields.get("subquery", ())
+    )
 
 
 def _has_column(node: Node) -> bool:

@@ -150,9 +150,14 @@ def _unnest(
     return sa.func.unnest(*arrays).table_valued(*typed, name="input").render_derived()
 
 
-def materialized(parameters: sa.SelectBase, name: str) -> sa.CTE:
-    """Return the parameters of an INSERT ... SELECT that reads tables: a distributed engine plans each WITH alone."""
-    return parameters.cte(name).prefix_with("MATERIALIZED")
+def materialized(rows: sa.SelectBase, name: str) -> sa.CTE:
+    """Return all that an INSERT ... SELECT reads of tables: a distributed engine carries it out first, alone."""
+    return rows.cte(name).prefix_with("MATERIALIZED")
+
+
+def constant(value: str | bytes) -> sa.ColumnElement[Any]:
+    """Return what stands in the statement itself, as where an INSERT ... SELECT meets a row: parameters are refused there."""
+    return sa.literal_column(f"decode('{value.hex()}', 'hex')" if isinstance(value, bytes) else f"'{value}'")
 
 
 def gathered(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

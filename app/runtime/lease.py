@@ -234,11 +234,11 @@ _OF_OTHERS: Final = sa.text(
     WHERE name = ANY(CAST(:names AS text[])) AND holder <> :holder AND expires >= statement_timestamp()"""
 )
 RENEW: Final = sa.text(
-    """INSERT INTO leases (name, holder, expires, trouble)
+    f"""INSERT INTO leases (name, holder, expires, trouble)
     SELECT name, :holder, statement_timestamp() + make_interval(secs => :seconds), trouble
     FROM unnest(CAST(:names AS text[]), CAST(:troubles AS text[])) AS wanted (name, trouble)
     ORDER BY name
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires, trouble = excluded.trouble
-    WHERE leases.holder = excluded.holder OR excluded.expires - leases.expires > make_interval(secs => :seconds)
-    RETURNING name"""
+    WHERE leases.holder = excluded.holder OR excluded.expires - leases.expires > interval '{SECONDS} seconds'
+    RETURNING name"""  # noqa: S608  a constant of this module
 )

@@ -35,9 +35,8 @@ async def delete_ready_keys(db: Db) -> None:
 
 
 _COLUMNS: Final = ("number", "xpub", "address")
-_KEYS: Final = bulk.materialized(sa.select(bulk.unnested(ready_keys, _COLUMNS)), "new_keys")
-_ADD: Final = (
-    insert(ready_keys)
-    .from_select(_COLUMNS, sa.select(_KEYS).where(~sa.exists().where(accounts.c.id == _KEYS.c.number)))
-    .on_conflict_do_nothing()
+_KEYS: Final = bulk.unnested(ready_keys, _COLUMNS)
+_NEW_KEYS: Final = bulk.materialized(
+    sa.select(_KEYS).where(~sa.exists().where(accounts.c.id == _KEYS.c.number)), "new_keys"
 )
+_ADD: Final = insert(ready_keys).from_select(_COLUMNS, sa.select(_NEW_KEYS)).on_conflict_do_nothing()

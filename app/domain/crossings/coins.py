@@ -75,7 +75,9 @@ _GIVE: Final = (
 _TAKEN: Final = (*_COIN, "change")
 _TAKE: Final = insert(coins).from_select(_TAKEN, sa.select(*bulk.unnested(coins, _TAKEN).c))
 _TAKE_BACK: Final = _TAKE.on_conflict_do_update(
-    index_elements=_KEY, set_={"spent_height": None, "spent_by": None}, where=coins.c.spent_by == HANDED_OVER
+    index_elements=_KEY,
+    set_={"spent_height": sa.null(), "spent_by": sa.null()},
+    where=coins.c.spent_by == bulk.constant(HANDED_OVER),
 )
 _ADDRESS: Final = ("script", "account_id", "branch", "index", "purpose")
 _KNOW: Final = (

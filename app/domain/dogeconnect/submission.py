@@ -135,9 +135,9 @@ _STORE: Final = _INSERT.on_conflict_do_update(
     index_elements=["address"],
     set_={
         **{name: _INSERT.excluded[name] for name in ("txid", "raw", "refund", "state", "offer_at")},
-        "reason": "",
+        "reason": bulk.constant(""),
     },
-    where=_T.c.state == "declined",
+    where=_T.c.state == bulk.constant("declined"),
 )
 _LOAD: Final = sa.select(_T.c.address, _T.c.txid, _T.c.state, _T.c.reason).where(
     _T.c.address == sa.any_(sa.bindparam("addresses", type_=bulk.TEXTS))

@@ -93,47 +93,52 @@ async def keep_change(db: Db, numbers: Sequence[int]) -> None:
 
 _COLUMNS: Final = ("id", "txid", "raw", "state")
 """Of a twin: `id` is that of its original."""
-_twin: Final = bulk.materialized(sa.select(bulk.unnested(transactions, _COLUMNS)), "twin")
+_twin: Final = bulk.unnested(transactions, _COLUMNS)
 _original: Final = transactions.alias()
 _COPIED: Final = ("fee", "pays", "broadcast_by_us", "ancestors")
+_twins: Final = bulk.materialized(
+    sa.select(
+        _twin.c.txid,
+        _twin.c.raw,
+        _twin.c.state,
+        first_of(_original).label("replaces"),
+        *(_original.c[name] for name in _COPIED),
+    ).select_from(_twin.join(_original, _original.c.id == _twin.c.id)),
+    "twins",
+)
 _INSERT: Final = (
     sa.insert(transactions)
-    .from_select(
-        ("txid", "raw", "state", "replaces", *_COPIED),
-        sa.select(
-            _twin.c.txid,
-            _twin.c.raw,
-            _twin.c.state,
-            first_of(_original),
-            *(_original.c[name] for name in _COPIED),
-        ).select_from(_twin.join(_original, _original.c.id == _twin.c.id)),
-    )
+    .from_select(("txid", "raw", "state", "replaces", *_COPIED), sa.select(_twins))
     .returning(transactions.c.id, transactions.c.txid)
 )
-_COPY_INPUTS: Final = sa.insert(transaction_inputs).from_select(
-    ("txid", "vout", "transaction_id", "amount"),
-    sa.select(_inputs.c.txid, _inputs.c.vout, transactions.c.id, _inputs.c.amount).select_from(
+_twin_inputs: Final = bulk.materialized(
+    sa.select(
+        _inputs.c.txid, _inputs.c.vout, transactions.c.id.label("transaction_id"), _inputs.c.amount
+    ).select_from(
         _twin.join(_inputs, _inputs.c.transaction_id == _twin.c.id).join(
             transactions, transactions.c.txid == _twin.c.txid
         )
     ),
+    "twin_inputs",
+)
+_COPY_INPUTS: Final = sa.insert(transaction_inputs).from_select(
+    ("txid", "vout", "transaction_id", "amount"), sa.select(_twin_inputs)
 )
 
 _COIN: Final = ("vout", "account_id", "branch", "index", "coinbase", "change", "transaction_id")
-_copy: Final = bulk.materialized(
+_twin_change: Final = bulk.materialized(
     sa.select(
-        sa.bindparam("original", type_=sa.BigInteger).label("original"),
         sa.bindparam("txid", type_=sa.LargeBinary).label("txid"),
-        sa.bindparam("added", type_=sa.BigInteger).label("added"),
+        (coins.c.amount + sa.bindparam("added", type_=sa.BigInteger)).label("amount"),
+        *(coins.c[name] for name in _COIN),
+    ).where(
+        transactions.c.id == sa.bindparam("original", type_=sa.BigInteger),
+        coins.c.txid == transactions.c.txid,
+        coins.c.change,
     ),
-    "copy",
+    "twin_change",
 )
-_COPY_CHANGE: Final = sa.insert(coins).from_select(
-    ("txid", "amount", *_COIN),
-    sa.select(_copy.c.txid, coins.c.amount + _copy.c.added, *(coins.c[name] for name in _COIN)).where(
-        transactions.c.id == _copy.c.original, coins.c.txid == transactions.c.txid, coins.c.change
-    ),
-)
+_COPY_CHANGE: Final = sa.insert(coins).from_select(("txid", "amount", *_COIN), sa.select(_twin_change))
 
 _mined, _other, _spender = (transactions.alias(name) for name in ("mined", "other", "spender"))
 _change: Final = coins.alias("change")

@@ -116,11 +116,13 @@ def _insertion() -> sa.Executable:
     new = sa.select(bulk.unnested(sightings, _COLUMNS), STATEMENT_NOW)
     rows = postgresql.insert(sightings).from_select((*_COLUMNS, "created"), new)
     again = {
-        "state": "seen",
-        "ended": None,
+        "state": bulk.constant("seen"),
+        "ended": sa.null(),
         **{name: rows.excluded[name] for name in ("created", "acceptable")},
     }
-    upsert = rows.on_conflict_do_update(index_elements=_KEY, set_=again, where=sightings.c.state != "seen")
+    upsert = rows.on_conflict_do_update(
+        index_elements=_KEY, set_=again, where=sightings.c.state != again["state"]
+    )
     return upsert.returning(*(sightings.c[name] for name in _KEY))
 
 

@@ -30,10 +30,14 @@ AGAINST = {
     "INSERT INTO leases AS l VALUES ('a', 'b', now()) ON CONFLICT (name) DO UPDATE SET holder = 'c' "
     "WHERE l.expires < now()": "ON CONFLICT",
     "INSERT INTO assets VALUES ('x', 'x', 0) ON CONFLICT ON CONSTRAINT assets_pkey DO NOTHING": "ON CONSTRAINT",
-    "INSERT INTO assets SELECT code || $1, name, 0 FROM assets": "a parameter and a table",
+    "INSERT INTO assets SELECT code || $1, name, 0 FROM assets": "of a table",
+    "INSERT INTO assets SELECT code || now(), name, 0 FROM assets": "of a table",
     "INSERT INTO ready_keys SELECT n, '', '' FROM unnest($1::bigint[]) AS n "
-    "WHERE NOT EXISTS (SELECT FROM accounts WHERE id = n)": "a parameter and a table",
-    "WITH a AS (SELECT $1::text AS b) INSERT INTO assets SELECT b, name, 0 FROM a, assets": "a parameter and a table",
+    "WHERE NOT EXISTS (SELECT FROM accounts WHERE id = n)": "of a table",
+    "WITH a AS (SELECT $1::text AS b) INSERT INTO assets SELECT b, name, 0 FROM a, assets": "of a table",
+    "WITH a AS MATERIALIZED (SELECT $1::text AS b) INSERT INTO assets SELECT b, name, 0 FROM a, assets": "of a table",
+    "INSERT INTO assets SELECT a, 'x', 0 FROM unnest($1::text[]) AS a "
+    "ON CONFLICT (code) DO UPDATE SET name = $2": "a parameter in ON CONFLICT",
     "SELECT pg_current_xact_id()": "pg_current_xact_id",
     "SELECT pg_snapshot_xmin($1::text::pg_snapshot)": "pg_snapshot_xmin",
     "SELECT txid_current()": "txid_current",
@@ -56,7 +60,8 @@ WITHIN = (
     ),
     "INSERT INTO assets SELECT a, 'x', 0 FROM unnest($1::text::text[]) AS a ON CONFLICT DO NOTHING",
     "INSERT INTO assets SELECT code || 'x', name, 0 FROM assets",
-    "WITH a AS MATERIALIZED (SELECT $1::text AS b) INSERT INTO assets SELECT b, name, 0 FROM a, assets",
+    "WITH a AS MATERIALIZED (SELECT name || $1 AS b FROM assets) INSERT INTO assets SELECT b, 'x', 0 FROM a",
+    "INSERT INTO assets SELECT name || $1, 'x', 0 FROM assets UNION ALL SELECT 'x', 'x', 0",
     "INSERT INTO assets VALUES ($1, $2, $3)",
     "SELECT clock_timestamp(), CASE WHEN id > 0 THEN now() END FROM accounts",
     "SET LOCAL lock_timeout = 100",
