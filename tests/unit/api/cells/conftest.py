@@ -83,7 +83,7 @@ class Town:
         """Give the events their numbers, and tell the listeners."""
         for cell, engine in enumerate(self.database.engines):
             async with engine.begin() as db:
-                await outbox.sequence(db, stride=COUNT)
+                await outbox.sequence(db, stride=len(self.database.engines))
             await self.cells.first.event_signal.step(cell)
 
 
@@ -141,11 +141,17 @@ def _client(port: int) -> httpx.AsyncClient:
 async def four(cells: MakeCells) -> divided.Cells:
     """A database of four cells, with keys for a few accounts in each."""
     database = await cells(COUNT)
-    made = keys.Keyring(dogecoin.REGTEST, WORDS).account_xpubs(COUNT, 6 * COUNT)
+    await stock(database, 6)
+    return database
+
+
+async def stock(database: divided.Cells, count: int) -> None:
+    """Have so many keys ready in each cell."""
+    cells = len(database.engines)
+    made = keys.Keyring(dogecoin.REGTEST, WORDS).account_xpubs(cells, count * cells)
     for cell, engine in enumerate(database.engines):
         async with engine.begin() as db:
-            await insert(db, ready_keys, [_row(key) for key in made if key.number % COUNT == cell])
-    return database
+            await insert(db, ready_keys, [_row(key) for key in made if key.number % cells == cell])
 
 
 def _row(key: Any) -> dict[str, Any]:
