@@ -16,7 +16,9 @@ take single types, classes of types (the part before the first `_`, such as `INV
 
 Every event has the same envelope: `event_type`, `message`, `event_id` (the same however often it is sent),
 `sequence` (counts the events of one account, without a gap), `position` (counts all events, without a gap)
-and `created`. A restore from a backup leaves one gap in both: [api.md](api.md#events).
+and `created`. With several [cells](scaling.md#cells) each cell counts its own events in steps of the number of
+cells: no two have the same `position`, but it has gaps and orders only those of a cell. A restore from a backup
+leaves one gap in both: [api.md](api.md#events).
 """
 CLASSES: Final = {
     "ACC": "Accounts",

@@ -139,3 +139,17 @@ async def test_a_stream_of_an_account_tells_its_own(town: Town) -> None:
         [(cursor, event)] = await heard(events, 1)
 
     assert (event["message"]["foreign_id"], cursor) == (names[1], str(event["position"]))
+
+
+async def test_a_position_in_a_cursor_of_now_finds_an_event_that_came_without_its_message(town: Town) -> None:
+    names = town.names()
+    await town.open(*names)
+    await town.number()
+    listed, cursor = await read(town, "/events", 100)
+
+    for event in listed:
+        positions = cursor.split("_")
+        positions[event["position"] % COUNT] = str(event["position"] - 1)
+        page = await town.get(f"/events?limit=1&cursor={'_'.join(positions)}")
+
+        assert page["items"] == [event]
