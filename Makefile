@@ -38,9 +38,10 @@ soak: $(VENV)/dev
 soak-events: $(VENV)/dev
 	SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/test_telling_kills.py
 
-# make soak-faults SECONDS=120: an installation of many processes is killed, frozen, cut off and failed over for so long under load.
+# make soak-faults SECONDS=120 CELLS=4: an installation of many processes, here with four cells, is killed, frozen, cut off and
+# failed over for so long under load.
 soak-faults: $(VENV)/dev
-	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults/all_at_once/test_all_at_once.py
+	SOAK_SECONDS=$(or $(SECONDS),120) SOAK_SEED=$(SEED) SOAK_CELLS=$(CELLS) $(BIN)/python -m pytest -s tests/faults/all_at_once/test_all_at_once.py
 
 # make soak-away SECONDS=180: database, node and broker are away for so long, each alone and then all of them.
 soak-away: $(VENV)/dev

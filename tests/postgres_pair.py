@@ -19,7 +19,7 @@ END_SECONDS: Final = 60
 SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "200",
+    "max_connections": "500",
     "shared_buffers": "64MB",
     "fsync": "off",  # processes die in the tests, not the machine
     "wal_retrieve_retry_interval": "200ms",

@@ -1,7 +1,7 @@
 """Shops that sell and customers who pay while things die, and what must be true of it afterwards."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -120,19 +120,34 @@ def assert_nothing_lost_and_nothing_twice(traffic: Traffic) -> None:
 
 
 NOBODY = ""
-"""Events of the installation are counted together, as if one account had them."""
+"""Events of the installation are counted together in each cell, as if one account had them."""
 
 
-def assert_events_are_whole(program: Program) -> None:
-    """The creation of every invoice that there is was told once, and everything under numbers without gaps."""
+def assert_events_are_whole(program: Program, cells: int = 1) -> None:
+    """The creation of every invoice that there is was told once, and everything under numbers without gaps in each cell."""
     accounts = answered(program.admin.get("/accounts?limit=100"))["items"]
     made = [
         invoice["id"] for account in accounts for invoice in Shop(program, account["foreign_id"]).invoices()
     ]
     until_equal(lambda: _created(program.events(types="INV_CREATED")), sorted(made))
     events = until(program.events)
-    assert [event["position"] for event in events] == list(range(1, len(events) + 1))
     assert len({event["event_id"] for event in events}) == len(events)
+    for cell, told in enumerate(by_cell(events, cells)):
+        positions = [event["position"] for event in told]
+        assert positions == [cell + cells * number for number in range(1, len(told) + 1)]
+        _assert_counted(told)
+
+
+def by_cell(events: Iterable[dict[str, Any]], cells: int) -> list[list[dict[str, Any]]]:
+    """The events of each cell, in their order."""
+    told: list[list[dict[str, Any]]] = [[] for _ in range(cells)]
+    for event in events:
+        told[event["position"] % cells].append(event)
+    return told
+
+
+def _assert_counted(events: list[dict[str, Any]]) -> None:
+    """Each account's events have numbers without gaps."""
     last: Counter[str] = Counter()
     for event in events:
         account = event["message"].get("foreign_id") or event["message"].get("account", NOBODY)

@@ -16,10 +16,11 @@ import httpx
 from tests import postgres_pair
 from tests.end_to_end.program import ROOT, Devnet, Program, devnet, free_ports, until
 from tests.end_to_end.receivers import Audience, listening
-from tests.faults.conftest import Said
+from tests.faults.conftest import Said, divided
 from tests.postgres_pair import Pair
 
 INSTANCES: Final = 3
+WORKERS: Final = 2
 ANSWER_SECONDS: Final = 5
 CALM_SECONDS: Final = 60
 """How long an answer may take when all is whole again, on a machine that has other work too."""
@@ -33,17 +34,19 @@ class Instance(Program):
 
     def __init__(self, home: Path, node: Devnet, **settings: str) -> None:
         self._said_before = 0
-        super().__init__(home, node.node, KENNEL_WORKERS="2", KENNEL_PAY_WAIT_SECONDS="1", **settings)
-        self.admin.timeout = self.public.timeout = httpx.Timeout(ANSWER_SECONDS)
+        super().__init__(
+            home, node.node, KENNEL_WORKERS=str(WORKERS), KENNEL_PAY_WAIT_SECONDS="1", **settings
+        )
+        self.wait_up_to(ANSWER_SECONDS)
 
     def start(self) -> Self:
         """Start it, however often it ends because its database is away."""
         until(self._answers, UP_SECONDS)
         return self
 
-    def calm(self) -> None:
-        """Wait longer for answers: nobody breaks anything any more."""
-        self.admin.timeout = self.public.timeout = httpx.Timeout(CALM_SECONDS)
+    def wait_up_to(self, seconds: float) -> None:
+        """Wait so long for answers: while nobody breaks anything CALM_SECONDS, else ANSWER_SECONDS."""
+        self.admin.timeout = self.public.timeout = httpx.Timeout(seconds)
 
     def spawn(self) -> None:
         self._said_before = self.output.stat().st_size if self.output.exists() else 0
@@ -118,11 +121,12 @@ class Installation:
     wires: Wires
     audience: Audience
     instances: list[Instance]
+    cells: int
 
 
 @contextmanager
-def running(folder: Path, said: Said) -> Iterator[Installation]:
-    """Run all of it within the block. The instances share the folder with the seed and what was sent.
+def running(folder: Path, said: Said, cells: int) -> Iterator[Installation]:
+    """Run all of it within the block, with so many cells. The instances share the folder with the seed and what was sent.
 
     What they say is kept, also where one of them does not even start.
     """
@@ -135,7 +139,15 @@ def running(folder: Path, said: Said) -> Iterator[Installation]:
             said.by(beside)
         ports = sorted(pair.ports)
         wires = stack.enter_context(closing(Wires((*ports, node.port))))
-        instances = [_instance(folder, number, pair, node, wires) for number in range(INSTANCES)]
+        instances = [
+            Instance(
+                folder / f"instance-{number}",
+                node,
+                KENNEL_HOME=str(folder / "shared"),
+                **_settings(number, pair, node, wires, cells),
+            )
+            for number in range(INSTANCES)
+        ]
         for instance in instances:
             said.by(instance)
             audience.configure(instance.home)
@@ -143,16 +155,15 @@ def running(folder: Path, said: Said) -> Iterator[Installation]:
         instances[0].start()  # it makes the seed and the tables
         with ThreadPoolExecutor(INSTANCES) as starting:
             list(starting.map(Instance.start, instances[1:]))
-        yield Installation(pair, node, wires, audience, instances)
+        yield Installation(pair, node, wires, audience, instances, cells)
 
 
-def _instance(folder: Path, number: int, pair: Pair, node: Devnet, wires: Wires) -> Instance:
+def _settings(number: int, pair: Pair, node: Devnet, wires: Wires, cells: int) -> dict[str, str]:
+    """What an instance is told that has wires of its own, and so many cells."""
     one, two, of_node = wires.of(number)
-    return Instance(
-        folder / f"instance-{number}",
-        node,
-        KENNEL_HOME=str(folder / "shared"),
-        KENNEL_DATABASE_URL=pair.url(one, two),
-        KENNEL_NODE_URL=f"http://kennel:kennel@127.0.0.1:{of_node}",
-        KENNEL_NODE_ZMQ=node.settings["KENNEL_NODE_ZMQ"],
-    )
+    return {
+        **divided(cells, WORKERS + 1),
+        "KENNEL_DATABASE_URL": pair.url(one, two),
+        "KENNEL_NODE_URL": f"http://kennel:kennel@127.0.0.1:{of_node}",
+        "KENNEL_NODE_ZMQ": node.settings["KENNEL_NODE_ZMQ"],
+    }

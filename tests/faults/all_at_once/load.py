@@ -19,12 +19,14 @@ from tests.end_to_end.shop import Shop, answered, order
 from tests.faults.all_at_once.installation import ANSWER_SECONDS, Installation, Instance
 
 CLIENTS: Final = 32
-SHOPS: Final = [f"shop-{number}" for number in range(4)]
-PLAYERS: Final = [f"player-{number}" for number in range(6)]
-PAYER: Final = "payer"
+SHOPS: Final = [f"shop-{number}" for number in (0, 1, 3, 5)]
+PLAYERS: Final = [f"player-{number}" for number in (0, 1, 3, 4, 14, 17)]
+PAYERS: Final = [f"payer-{number}" for number in (0, 3, 4, 8)]
+"""In an installation of four cells some of each kind lie in each cell."""
 PAYEES: Final = 150
 GOLD: Final = 1_000_000
-COINS: Final = 20
+COINS: Final = 5
+"""Of each payer."""
 PAUSE_SECONDS: Final = 0.3
 """A client rests up to so long: the machine has to do all the rest as well."""
 ASK_SECONDS: Final = 120
@@ -59,18 +61,17 @@ class Load:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def prepare(self) -> None:
-        """Open accounts that have gold, and one that has coins."""
+        """Open accounts that have gold, and some that have coins."""
         first, node = self.installation.instances[0], self.installation.node.node
         answered(first.admin.post("/assets", json={"code": "gold", "decimals": 0}))
-        for name in (*SHOPS, *PLAYERS, PAYER):
+        for name in (*SHOPS, *PLAYERS, *PAYERS):
             Shop(first, name).open()
         for name in PLAYERS:
             gold = {"asset": "gold", "amount": str(GOLD), "type": "TOPUP"}
             answered(
                 first.admin.post(f"/account/{name}/transact", json=gold, headers={"Idempotency-Key": name})
             )
-        shop = Shop(first, PAYER)
-        for _ in range(COINS):
+        for shop in [Shop(first, name) for name in PAYERS for _ in range(COINS)]:
             first.pay(shop.invoice("100", required_confirmations=1)["id"], "100")
         first.mine()
         self._payees = [node("getnewaddress") for _ in range(PAYEES)]
@@ -115,7 +116,7 @@ class Load:
         if chance.random() < 0.1 and self._payees:
             with suppress(IndexError):
                 body = {"to": self._payees.pop(), "amount": "1.5", "reference": f"pay {number}"}
-                return Order(f"pay {number}", f"/account/{PAYER}/pay", body)
+                return Order(f"pay {number}", f"/account/{chance.choice(PAYERS)}/pay", body)
         if chance.random() < 0.5:
             key, shop = f"sale {number}", chance.choice(SHOPS)
             return Order(key, f"/account/{shop}/invoice", order(reference=key, required_confirmations=1))
