@@ -97,7 +97,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
         try:
             status: str = await super().execute(query, *args, **rest)
         except asyncpg.PostgresError:
-            if query.startswith(_ENDS) and self.is_in_transaction():
+            if query.startswith(_ENDS) and self._is_left_open():
                 await self._leave()
             raise
         return status
@@ -106,8 +106,11 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
         """Roll back once more, without the transaction's own limits: the error has ended these."""
         with suppress(asyncpg.PostgresError):
             await super().execute("ROLLBACK")
-        if self.is_in_transaction():
+        if self._is_left_open():
             self.terminate()
+
+    def _is_left_open(self) -> bool:
+        return not self.is_closed() and self.is_in_transaction()
 
 
 def _class(

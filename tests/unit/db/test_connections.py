@@ -35,3 +35,22 @@ async def test_a_savepoint_that_was_not_given_up_in_time_leaves_the_end_to_its_t
 
     assert connection.is_in_transaction()
     await connection.close()
+
+
+SLOW = """
+    CREATE TABLE slow (id integer);
+    CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER sleep AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION sleep();
+    INSERT INTO slow VALUES (1)
+"""
+
+
+async def test_a_commit_that_is_not_answered_ends_with_its_connection(database: str) -> None:
+    connection = await opener(database_url.parse(database), pooled=False, command_seconds=1)()
+    await connection.execute(f"BEGIN; {SLOW}")
+
+    with pytest.raises(TimeoutError):
+        await connection.execute("COMMIT;")
+
+    assert connection.is_closed()
