@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,12 +81,21 @@ class Server:
 
     def ask(self, *statements: str) -> str:
         """Return what the last of these statements answers, as text; "" where the server takes none."""
+        return self._psql(statements).stdout.strip()
+
+    def tell(self, *statements: str) -> None:
+        """Have it run these statements: a server with much to do, which does not take a connection in time, is told again."""
+        until(lambda: self._psql(statements).returncode == 0, START_SECONDS)
+
+    def _psql(self, statements: Sequence[str]) -> subprocess.CompletedProcess[str]:
         url = f"postgresql://kennel@127.0.0.1:{self.port}/postgres?connect_timeout=2"
         commands = [part for statement in statements for part in ("-c", statement)]
-        answer = subprocess.run(
-            [self._folder / "psql", "-Atq", url, *commands], check=False, capture_output=True, text=True
+        return subprocess.run(
+            [self._folder / "psql", "-Atq", "-v", "ON_ERROR_STOP=1", url, *commands],
+            check=False,
+            capture_output=True,
+            text=True,
         )
-        return answer.stdout.strip()
 
     def _empty(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
@@ -125,7 +134,7 @@ class Pair:
         """Start both, the standby in sync."""
         self.primary.create()
         self.primary.start()
-        self.primary.ask("CREATE DATABASE kennel")
+        self.primary.tell("CREATE DATABASE kennel")
         self.follow()
 
     def follow(self) -> None:
@@ -136,8 +145,13 @@ class Pair:
         self.in_sync()
 
     def in_sync(self) -> None:
-        """Wait until the standby has what was answered up to now, and whatever is answered from now on."""
+        """Wait until the standby has what was answered up to now, and whatever is answered from now on.
+
+        Commits wait for it as soon as the checkpointer has read the setting, which PostgreSQL shows nowhere. It reads
+        its settings before it makes a checkpoint.
+        """
         until(lambda: self.primary.ask("SHOW synchronous_standby_names") == "*", START_SECONDS)
+        self.primary.tell("CHECKPOINT")
         reached = until(lambda: self.primary.ask("SELECT pg_current_wal_flush_lsn()"), START_SECONDS)
         until(lambda: self.primary.ask(f"{IN_SYNC}'{reached}'") == "1", START_SECONDS)
 

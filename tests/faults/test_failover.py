@@ -93,7 +93,7 @@ def test_a_standby_that_has_missed_a_payment_sends_nothing_until_somebody_has_lo
     invoice = shop.invoice("50", required_confirmations=1)["id"]
     program.pay(invoice, "50")
     program.mine()
-    pair.primary.ask("ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()")
+    pair.primary.tell("ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()")
     pair.standby.kill()
 
     paid = {"amount": "10", "to": program.node("getnewaddress"), "explicit_fee": "1"}

@@ -36,7 +36,7 @@ def database(folder: Path) -> Iterator[Server]:
     server = Server(folder, *free_ports(1))
     server.create()
     server.start()
-    server.ask("CREATE DATABASE kennel")
+    server.tell("CREATE DATABASE kennel")
     yield server
     server.kill()
 
