@@ -39,7 +39,7 @@ class Traffic:
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
-        """Clients and a payer are busy within the block; each gives up when it is not answered."""
+        """Clients and a payer are busy within the block; what is not answered is asked again until the block ends."""
         self._over.clear()
         with ThreadPoolExecutor(CLIENTS + 1) as people:
             futures = [people.submit(self._sell) for _ in range(CLIENTS)] + [people.submit(self._buy)]
@@ -69,11 +69,14 @@ class Traffic:
             number = next(self._numbers)
             key, shop = f"sale {number}", self.shops[number % len(self.shops)]
             self.open[key] = shop
-            try:
-                if not self._ask(key, shop):
-                    return
-            except httpx.TransportError:
-                return
+            while not (self._is_made(key, shop) or self._over.wait(PATIENCE_SECONDS)):
+                pass
+
+    def _is_made(self, key: str, shop: Shop) -> bool:
+        try:
+            return self._ask(key, shop)
+        except httpx.TransportError:
+            return False
 
     def _ask(self, key: str, shop: Shop) -> bool:
         headers = {"Idempotency-Key": key}
