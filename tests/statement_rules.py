@@ -109,6 +109,8 @@ def _is_inlined(part: Node) -> bool:
     """Whether a WITH part may be planned as if its text stood where it is named."""
     if part.tag != "COMMONTABLEEXPR" or part.fields["ctematerialized"] == ["1"]:
         return False
+    if part.number("cterefcount") > 1 and part.fields["ctematerialized"] != ["2"]:
+        return False
     return bool(part.fields["ctequery"][0].fields["commandType"] == [SELECT])
 
 

@@ -24,13 +24,15 @@ _SEQUENCES: Final = sa.text("""
 _SET: Final = sa.text("SELECT setval(quote_ident(:name)::regclass, :last_value)")
 _NAMES: Final = sa.text("""
     SELECT tablename FROM pg_tables
-    WHERE schemaname = current_schema() AND tablename <> 'alembic_version' ORDER BY 1
+    WHERE schemaname = current_schema() AND tablename <> 'alembic_version' AND tablename !~ '_[0-9]{6,}$'
+    ORDER BY 1
 """)
 _FOUND: Final = sa.text("""
     SELECT tablename FROM pg_tables
-    WHERE schemaname = ANY(current_schemas(false)) AND tablename <> 'alembic_version' ORDER BY 1
+    WHERE schemaname = ANY(current_schemas(false)) AND tablename <> 'alembic_version' AND tablename !~ '_[0-9]{6,}$'
+    ORDER BY 1
 """)
-"""With those that several cells share."""
+"""With those that several cells share. Where these are reference tables of Citus, their shards lie beside them, and are no tables of ours."""
 _REVISION: Final = sa.text("SELECT version_num FROM alembic_version")
 _IS_LOGGED: Final = sa.text("SELECT to_regclass('audit_log') IS NOT NULL")
 _MIGRATED: Final = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")

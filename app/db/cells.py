@@ -83,6 +83,7 @@ async def make(engine: AsyncEngine, cells: CellMap, password: str | None) -> Non
         await migrate.lock(db)
         for statement in missing(await state(db), cells, password):
             await db.exec_driver_sql(statement)
+    await engine.dispose()  # a connection that is open by now has none of the settings of its role
 
 
 async def change_passwords(engine: AsyncEngine, cells: CellMap, password: str | None) -> None:

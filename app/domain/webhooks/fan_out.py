@@ -46,7 +46,7 @@ _NEW: Final = sa.text("""
         SELECT * FROM fresh WHERE type <> :test
     ), tests AS MATERIALIZED (
         SELECT position, (message::json ->> 'webhook_id')::bigint AS endpoint_id FROM fresh WHERE type = :test
-    ), wanted AS (
+    ), wanted AS MATERIALIZED (
         SELECT endpoint.id, endpoint.position, kinds.type
         FROM (SELECT DISTINCT type FROM filtered) AS kinds
         JOIN webhook_endpoints AS endpoint

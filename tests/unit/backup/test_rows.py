@@ -90,6 +90,20 @@ async def test_a_database_in_use_or_of_another_version_is_left_as_it_is(
         await empty.dispose()
 
 
+async def test_the_shards_of_a_distributed_engine_are_no_tables_of_the_installation(
+    engine: AsyncEngine,
+) -> None:
+    async with engine.begin() as db:
+        await db.execute(sa.text("CREATE TABLE api_keys_102043 AS SELECT 'of api_keys' AS name"))
+        version = await revision(engine)
+
+    await rows.check_empty(AllCells.of_one(engine), version)
+    async with rows.emptied(AllCells.of_one(engine), version) as db:
+        left = await db.scalar(sa.text("SELECT name FROM api_keys_102043"))
+
+    assert left == "of api_keys"
+
+
 async def test_a_restore_that_breaks_off_leaves_nothing(engine: AsyncEngine, server: str) -> None:
     backup = await filled(engine)
     async with conftest.cloned(server) as url:

@@ -236,6 +236,21 @@ async def test_all_who_start_together_make_the_cells_once(empty: str) -> None:
         await engine.dispose()
 
 
+async def test_no_connection_is_used_on_that_was_open_before_the_roles_had_their_settings(empty: str) -> None:
+    database = Database(empty, map=CellMap(2))
+    engine = database.crossing_engine()
+
+    before = await scalar(engine, "SELECT pg_backend_pid()")
+    await db_cells.make(engine, database.map, None)
+    made = await scalar(engine, "SELECT pg_backend_pid()")
+    await db_cells.make(engine, database.map, None)
+    again = await scalar(engine, "SELECT pg_backend_pid()")
+    await engine.dispose()
+
+    assert before != made
+    assert made == again
+
+
 class Killed(Exception):
     """The program ended here."""
 

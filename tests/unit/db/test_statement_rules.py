@@ -61,6 +61,7 @@ WITHIN = (
     "INSERT INTO assets SELECT a, 'x', 0 FROM unnest($1::text::text[]) AS a ON CONFLICT DO NOTHING",
     "INSERT INTO assets SELECT code || 'x', name, 0 FROM assets",
     "WITH a AS MATERIALIZED (SELECT name || $1 AS b FROM assets) INSERT INTO assets SELECT b, 'x', 0 FROM a",
+    "WITH a AS (SELECT name FROM assets) INSERT INTO assets SELECT a.name || $1, b.name, 0 FROM a, a AS b",
     "INSERT INTO assets SELECT name || $1, 'x', 0 FROM assets UNION ALL SELECT 'x', 'x', 0",
     "INSERT INTO assets VALUES ($1, $2, $3)",
     "SELECT clock_timestamp(), CASE WHEN id > 0 THEN now() END FROM accounts",
