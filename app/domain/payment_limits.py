@@ -238,30 +238,37 @@ async def allowance(db: Db, numbers: Sequence[int], keys: Mapping[str, Row]) -> 
 
 
 async def _spent(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> dict[str, int]:
-    """Sum up what was asked for in the last 24 hours, and has not come back; by `_of_account` and by caller."""
-    lasting = sa.and_(
-        payments.c.created > NOW - DAY,
-        payments.c.state.not_in(("FAILED", "VOIDED")),
-        payments.c.kind != "cold",
-    )
+    """Sum up what was asked for in the last 24 hours, and has not come back; by `_of_account` and by caller.
+
+    What a key has asked for is summed up over all cells: whoever pays by it anywhere has locked it.
+    """
+    numbers = [number for number, row in rows.items() if row["per_day"]]
+    callers = [caller for caller, row in keys.items() if row["per_day"]]
     sums: dict[str, int] = {}
-    days = [number for number, row in rows.items() if row["per_day"]]
-    for column, wanted, name in (
-        (payments.c.account_id, sa.literal(days, bulk.BIGINTS), _of_account),
-        (
-            payments.c.asked_by,
-            sa.literal([key for key, row in keys.items() if row["per_day"]], bulk.TEXTS),
-            str,
-        ),
-    ):
-        total = sa.select(column, sa.func.sum(_COUNTED)).where(column == sa.any_(wanted), lasting)
-        for subject, amount in await db.execute(total.group_by(column)):
-            sums[name(subject)] = int(amount)
+    if numbers:
+        for number, spent in await db.execute(_BY_ACCOUNTS, {"numbers": numbers}):
+            sums[_of_account(number)] = int(spent)
+    if callers:
+        for caller, spent in await db.execute(_BY_KEYS, {"callers": callers}):
+            sums[caller] = sums.get(caller, 0) + int(spent)
     return sums
 
 
+_SINCE: Final = NOW - DAY
 _COUNTED: Final = payments.c.amount + payments.c.explicit_fee
 """As `PayOrder.limited`. Whoever names a fee of a hundred DOGE, a hundred times, empties an account as well."""
+_BY_ACCOUNTS: Final = (  # the function of _BY_KEYS counts the same
+    sa.select(payments.c.account_id, sa.func.sum(_COUNTED))
+    .where(payments.c.account_id == sa.any_(sa.bindparam("numbers", type_=bulk.BIGINTS)))
+    .where(payments.c.created > _SINCE, payments.c.state.not_in(("FAILED", "VOIDED")))
+    .where(payments.c.kind != "cold")
+    .group_by(payments.c.account_id)
+)
+_OF_KEYS: Final = sa.func.spent_by_keys(sa.bindparam("callers", type_=bulk.TEXTS), _SINCE).table_valued(
+    sa.column("caller", sa.Text), sa.column("spent", sa.Numeric)
+)
+_BY_KEYS: Final = sa.select(_OF_KEYS.c.caller, _OF_KEYS.c.spent)
+"""With a row for each cell. A statement of its own, so it sees what was committed before the keys were locked."""
 
 
 async def _payees(db: Db, rows: Mapping[int, Row], keys: Mapping[str, Row]) -> dict[str, frozenset[str]]:

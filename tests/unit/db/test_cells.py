@@ -119,7 +119,11 @@ async def test_a_cell_sees_what_all_share_and_nothing_of_another(cells: MakeCell
         await ledger.create(db, [NewAsset("gold", "Gold", 0)])
 
     assert await scalar(two.engines[0], "SELECT name FROM assets WHERE code = 'gold'") == "Gold"
-    with pytest.raises(exc.ProgrammingError, match="permission denied for schema cell_001"):
+    with pytest.raises(exc.ProgrammingError, match="permission denied for schema cell_000"):
+        await scalar(two.engines[1], "SELECT count(*) FROM cell_000.accounts")
+    # The first one sums up the payments of all for the limits of keys.
+    assert await scalar(two.engines[0], "SELECT count(*) FROM cell_001.payments") == 0
+    with pytest.raises(exc.ProgrammingError, match="permission denied for table accounts"):
         await scalar(two.engines[0], "SELECT count(*) FROM cell_001.accounts")
 
 
