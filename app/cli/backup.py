@@ -40,7 +40,7 @@ def backup(file: New) -> None:
     """Write database, seed file, marker and relay key into one encrypted file, beside a running Kennel or without one."""
     if file.exists():
         sys.exit(f"kennel: {file} is there already.")  # before anybody types a passphrase
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         passphrase = _passphrase(settings, new=True)
         work = on_cells(database, lambda cells: write(cells, settings, passphrase, file))
         try:

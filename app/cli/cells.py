@@ -28,7 +28,7 @@ _NODE: Final = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII
 def show(context: typer.Context) -> None:
     """Show each cell: its schema, the server that it lies on, its accounts and size, and its last block."""
     if context.invoked_subcommand is None:
-        with started(beside=True, over_cells=True) as (_, database):
+        with started(beside=True) as (_, database):
             Console().print(table(asyncio.run(figures(database))))
 
 
@@ -38,7 +38,7 @@ def move(
     node: Annotated[str, typer.Argument(help="The server, as host:port.")],
 ) -> None:
     """Move a cell to another server of the same Citus. Kennel goes on meanwhile."""
-    with started(beside=True, over_cells=True) as (_, database):
+    with started(beside=True) as (_, database):
         Console(soft_wrap=True).print(asyncio.run(moved(database, number, node)))
 
 

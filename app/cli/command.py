@@ -32,7 +32,6 @@ from app.runtime.http.server import CannotListen
 
 Result = TypeVar("Result")
 
-NOT_OVER_CELLS: Final = "KENNEL_CELLS is {}, and this command works with 1 only: docs/scaling.md says what works with several cells."
 SENTENCES: Final = (
     DatabaseUnavailable,
     WrongCells,
@@ -63,18 +62,14 @@ def started(
     beside: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
     variables: Mapping[str, str] = MappingProxyType({}),
-    over_cells: bool = False,
 ) -> Iterator[tuple[Settings, Database]]:
     """Yield the settings and the database; PostgreSQL of our own runs meanwhile where none is configured.
 
     With `beside`, one that a running Kennel has started on the same home will do. Without it the command
     needs a node. `meanwhile` is called while PostgreSQL starts. `variables` win over those of the environment.
-    A command that does not work `over_cells` is refused where there are several.
     """
     settings = read_settings(variables)
     with errors_in_one_sentence():
-        if settings.cells > 1 and not over_cells:
-            raise CannotBeDone(NOT_OVER_CELLS.format(settings.cells))
         if not beside:
             configured_node.check(settings)
         with databases.reached(settings, beside=beside, meanwhile=meanwhile) as database:

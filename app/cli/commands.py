@@ -67,7 +67,7 @@ def devnet() -> None:
 
 def migrate() -> None:
     """Bring the database to the schema of this version; every start does so too."""
-    with started(beside=True, over_cells=True) as (_, database):
+    with started(beside=True) as (_, database):
         if database.map.cells == 1:
             asyncio.run(database.upgrade())
             return
@@ -77,7 +77,7 @@ def migrate() -> None:
 
 def audit() -> None:
     """Check the books against each other; exit with 1 if they are wrong, with 2 if only coins lack."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         report = asyncio.run(_audit(settings, database))
     audit_table.show(report)
     sys.exit(audit_table.exit_code(report))
@@ -90,13 +90,13 @@ def resume(
     ] = "0",
 ) -> None:
     """Let payments go on after something has paused them."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         print(asyncio.run(_resume(settings, database, payouts=payouts, owing=owing)))
 
 
 def cover() -> None:
     """Let KENNEL_PLATFORM_ACCOUNT bear what balances show beyond the coins that there are."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         platform = settings.platform_account
         print(asyncio.run(on_cells(database, lambda cells: maintenance.cover(cells, platform))))
 
@@ -107,7 +107,7 @@ def restored(
     ] = False,
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         home, network = settings.home, dogecoin.network_by_name(settings.network)
         work = on_cells(database, lambda cells: maintenance.restored(cells, home, network, anyway=anyway))
         print(asyncio.run(work))
@@ -119,7 +119,7 @@ def consolidate(
     ] = 500,
 ) -> None:
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         network, payer = dogecoin.network_by_name(settings.network), settings.platform_account
         work = on_cells(database, lambda cells: maintenance.consolidate(cells, network, payer, at_most))
         print(asyncio.run(work))
@@ -128,7 +128,7 @@ def consolidate(
 @cold.command("return")
 def give_return_address() -> None:
     """Print an address: what is paid to it is money from cold storage, and no account's deposit."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         network = dogecoin.network_by_name(settings.network)
         terms = Installation(network, settings.confirmations, str, settings.platform_account)
         print(asyncio.run(on_cells(database, lambda cells: maintenance.cold_return(cells, terms))))

@@ -94,7 +94,7 @@ def create(
     description: Annotated[str, typer.Option(help="Whose it is, for your own list.")] = "",
 ) -> None:
     """Make a key and print it, once: only its hash is stored."""
-    with started(beside=True, over_cells=True) as (_, database):
+    with started(beside=True) as (_, database):
         secret = secrets.token_urlsafe(32)
         reach = Reach(frozenset(account or ()), prefix)
         ends = expiry(expires, datetime.now(UTC))
@@ -133,7 +133,7 @@ def authorize_page(
     ],
 ) -> None:
     """Print a link to the page on which you grant a shop's plugin its key, without a token or another key."""
-    with started(beside=True, over_cells=True) as (_, database):
+    with started(beside=True) as (_, database):
         typer.echo(asyncio.run(on_shared(database, lambda engine: link_to(engine, address))))
     typer.echo(
         "Open it within 15 minutes, look at what is asked for, and grant it: it is good for once.", err=True
@@ -143,7 +143,7 @@ def authorize_page(
 @keys.command("list")
 def show() -> None:
     """Show the keys, without their secrets."""
-    with started(beside=True, over_cells=True) as (_, database):
+    with started(beside=True) as (_, database):
         every = asyncio.run(on_shared(database, listed))
     Console().print(table(every))
 
@@ -151,5 +151,5 @@ def show() -> None:
 @keys.command("revoke")
 def revoke(number: Annotated[int, typer.Argument(help="The key's number, as in the list.")]) -> None:
     """End a key for good."""
-    with started(beside=True, over_cells=True) as (_, database):
+    with started(beside=True) as (_, database):
         typer.echo(asyncio.run(on_shared(database, lambda engine: end(engine, number))))

@@ -70,13 +70,13 @@ Words = Annotated[
 
 def rescan(height: From) -> None:
     """Read the blocks from a height on again, beside a running Kennel or without one."""
-    with started(beside=True, over_cells=True) as (settings, database), _errors_in_one_sentence():
+    with started(beside=True) as (settings, database), _errors_in_one_sentence():
         asyncio.run(_rescan(settings, database, height, _console()))
 
 
 def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
     """Make a lost database again from the seed and the chain; the database must be empty."""
-    with started(over_cells=True) as (settings, database), _errors_in_one_sentence():
+    with started() as (settings, database), _errors_in_one_sentence():
         if words:
             seed_file(settings).create(settings.seed_passphrase or "", height, _typed_words())
         asyncio.run(_recover(settings, database, (number, gap, height), _console()))

@@ -19,7 +19,7 @@ from app.domain.refusals import Refusal
 
 def rename(old: str, new: str) -> None:
     """Give an account another foreign_id."""
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
         try:
             asyncio.run(on_cells(database, lambda cells: renamed(cells, old, new, settings.platform_account)))
         except Refusal as refusal:

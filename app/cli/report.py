@@ -50,7 +50,7 @@ def report(
 ) -> None:
     """Write a report to standard output, as CSV or with format=json."""
     pairs = _pairs(words or ())
-    with started(beside=True, over_cells=True) as (settings, database):
+    with started(beside=True) as (settings, database):
 
         async def work(cells: AllCells) -> None:
             if pairs.get("account") != settings.platform_account:  # which all cells have

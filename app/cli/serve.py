@@ -12,7 +12,7 @@ from app.runtime import stopping
 def serve(count: int | None) -> None:
     """Run Kennel until it is told to stop, with so many workers; None: as the settings say."""
     variables = {} if count is None else {"KENNEL_WORKERS": str(count)}
-    with started(meanwhile=_load, variables=variables, over_cells=True) as (settings, database):
+    with started(meanwhile=_load, variables=variables) as (settings, database):
         ports.check(ports.of(settings))
         if settings.workers > 1 and "http" in settings.roles:
             from app.cli import workers

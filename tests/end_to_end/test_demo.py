@@ -69,6 +69,20 @@ def test_the_printed_lines_work_and_the_events_are_shown_and_starting_again_goes
         assert terminal.process.returncode == 0
 
 
+def test_with_several_cells_it_is_the_same_demo(tmp_path: Path) -> None:
+    cells = {"KENNEL_CELLS": "2", "KENNEL_DATABASE_CONNECTIONS": "40"}
+    with demo(tmp_path, **cells) as terminal:
+        invoice = terminal.until(r"invoice +(\w{34}), 29.89 DOGE")[1]
+        _, _, pay = (terminal.until("^(curl .*)")[1] for _ in range(3))
+        assert len(run(pay)["result"]) == 64
+
+        terminal.until(f"INV_TOTAL_PAYMENT_CONFIRMED +{invoice}: 29.89 of 29.89 received, 29.89 confirmed")
+
+        terminal.process.send_signal(signal.SIGINT)
+        assert "Traceback" not in terminal.rest()
+        assert terminal.process.returncode == 0
+
+
 def test_with_a_token_the_lines_take_it_from_the_readers_environment(tmp_path: Path) -> None:
     with demo(tmp_path, KENNEL_ADMIN_TOKEN="open-sesame") as terminal:
         line = terminal.until("^(curl .*)")[1]

@@ -141,7 +141,7 @@ def export(file: New) -> None:
     if file.exists():
         sys.exit(f"kennel: {file} is there already.")
     try:
-        with started(beside=True, over_cells=True) as (_, database), progress.shown(console()) as advance:
+        with started(beside=True) as (_, database), progress.shown(console()) as advance:
             contents = asyncio.run(on_cells(database, lambda cells: write_file(cells, file, advance)))
     except OSError as error:
         sys.exit(f"kennel: {file} cannot be written: {error}.")

@@ -8,7 +8,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -102,16 +101,3 @@ def test_cells_are_made_with_progress_and_shown_and_their_number_stays(empty: st
     sentence = "kennel: KENNEL_CELLS is {}, but the database was first started with 3, and that never changes: set it to 3.\n"
     assert (other.returncode, other.stderr) == (1, sentence.format(4))
     assert (one.returncode, one.stderr) == (1, sentence.format(1))
-
-
-async def test_what_knows_no_cells_is_refused_where_there_are_several(
-    engine: AsyncEngine, database: str, tmp_path: Path
-) -> None:
-    refused = kennel(tmp_path, database, 2, "demo")
-
-    assert refused.returncode == 1
-    assert refused.stderr == (
-        "kennel: KENNEL_CELLS is 2, and this command works with 1 only: docs/scaling.md says what works with several cells.\n"
-    )
-    async with engine.connect() as db:
-        assert await db.scalar(sa.text("SELECT to_regnamespace('cell_000')")) is None
