@@ -19,7 +19,7 @@ from app.api.cells.merged import Listing
 from app.api.cells.routing import InCells
 from app.api.context import Commits, Context, Queries
 from app.api.fields import AmountIn, AmountOut, KoinuIn, KoinuOut, KoinuShown, Label, Link, Text
-from app.db import Db
+from app.db import ReadDb
 from app.domain import accounts, ledger, transfers
 from app.domain.access import Reach
 from app.domain.dogecoin import Network
@@ -238,11 +238,11 @@ async def list_accounts(cells: InCells, request: cursors.ByIdOverCells, within: 
         lambda listed: listed[0].foreign_id.encode() if within.limited else listed[0].created,
         newest_first=False,
     )
-    page = await merged.page(await cells.connects_to(None), listing, request)
+    page = await merged.page(await cells.readers_of(None), listing, request)
     return responses.show(AccountPage.over_cells(page, ListedAccount.listed))
 
 
-async def _with_balances(db: Db, request: PageRequest[int], within: Reach) -> Page[WithBalances, int]:
+async def _with_balances(db: ReadDb, request: PageRequest[int], within: Reach) -> Page[WithBalances, int]:
     """Read a page of a cell's accounts, each with its balances."""
     page = await accounts.page(db, request, within)
     balances = await ledger.asset_balances(db, [account.id for account in page.items])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import accounts
 from app.domain import outbox, pages
-from app.domain.access import EVERYTHING, Reach
+from app.domain.access import EVERYTHING, LimitedBy, Reach, within
 from app.domain.accounts import names as account_names
 from app.domain.commands import plain
 from app.domain.outbox import OutboxEvent
@@ -119,27 +120,31 @@ async def batching(db: Db, foreign_ids: Sequence[str]) -> set[str]:
     return set(await db.scalars(sa.select(accounts.c.foreign_id).where(wanted, accounts.c.batch)))
 
 
-async def page(db: Db, request: PageRequest[int], reach: Reach = EVERYTHING) -> Page[Account, int]:
+async def page(db: ReadDb, request: PageRequest[int], reach: Reach = EVERYTHING) -> Page[Account, int]:
     """Return a page of the accounts, the oldest first; of some accounts those within reach, by name."""
-    if reach.limited:
-        statement = _within(reach, request.after)
-    else:
-        behind = accounts.c.id > request.after_or(pages.BEFORE_IDS)
-        statement = sa.select(accounts).where(behind).order_by(accounts.c.id)
-    statement = statement.limit(request.rows)
-    listed = [Account.of(row) for row in await bulk.fetch_all(db, statement)]
-    return request.page(listed, lambda account: account.id)
+    statement = _page_within(reach.limited_by, request.after is None) if reach.limited_by else _PAGE
+    after = request.after_or(pages.BEFORE_IDS)
+    rows = await bulk.fetch_all(db, statement, {"after": after, "limit": request.rows, **reach.parameters})
+    return request.page([Account.of(row) for row in rows], lambda account: account.id)
 
 
-def _within(reach: Reach, after: int | None) -> sa.Select[Any]:
-    """Select the accounts within reach, by the bytes of their names: one part of an index, where they have a prefix."""
-    listed = sa.select(accounts).where(reach.includes(accounts.c.foreign_id))
+_AFTER: Final = sa.bindparam("after", type_=sa.BigInteger)
+_LIMIT: Final = sa.bindparam("limit", type_=sa.BigInteger)
+_PAGE: Final = Prepared(
+    sa.select(accounts).where(accounts.c.id > _AFTER).order_by(accounts.c.id).limit(_LIMIT)
+)
+
+
+@cache
+def _page_within(limited_by: LimitedBy, is_first: bool) -> Prepared:  # noqa: FBT001  a part of the key
+    """Select accounts within reach, by the bytes of their names: one part of an index, where they have a prefix."""
+    listed = sa.select(accounts).where(within(accounts.c.foreign_id, limited_by)).limit(_LIMIT)
     listed = listed.order_by(sa.text("accounts.foreign_id USING ~<~"))
-    if after is None:
-        return listed
+    if is_first:
+        return Prepared(listed)
     other = accounts.alias("other")
-    last = sa.select(other.c.foreign_id).where(other.c.id == after).scalar_subquery()
-    return listed.where(accounts.c.foreign_id.op("~>~", is_comparison=True)(last))
+    last = sa.select(other.c.foreign_id).where(other.c.id == _AFTER).scalar_subquery()
+    return Prepared(listed.where(accounts.c.foreign_id.op("~>~", is_comparison=True)(last)))
 
 
 async def lock(db: Db, foreign_ids: Sequence[str]) -> dict[str, Row]:
