@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CELL = Cell(1, 4)
 RULES = Path("tests/unit/domain")
 ALSO_IN_A_CELL = {RULES / name for name in ("ledger", "holds", "escrows", "transfers")}
+ALSO_IN_A_CELL |= {RULES / name for name in os.environ.get("IN_A_CELL", "").split()}
 ONLY_WHOLE = {
     "test_a_balance_is_found_once_by_its_key_and_then_where_it_is_locked": "LOAD is for superusers",
     "test_closed_payees_are_found_in_the_index_of_closed_accounts": "LOAD is for superusers",

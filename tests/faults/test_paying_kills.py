@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests import chain_harness
 from tests.chain_harness import ChainHarness
+from tests.conftest import CELL
 from tests.faults.killed_sender import POINTS
 from tests.scenario import doge
 
@@ -65,6 +66,7 @@ async def test_payments_arrive_once_whenever_the_sender_is_killed(
     assert [await harness.payment_events(payment) for payment in made] == [story] * 3
 
 
+@pytest.mark.parametrize("database", [None, CELL], indirect=True, ids=["whole", "cell"])
 async def test_killed_at_every_point_in_turn_a_payment_still_arrives_once(
     harness: ChainHarness, database: str
 ) -> None:
