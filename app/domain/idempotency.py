@@ -51,16 +51,32 @@ async def claim(
     """
     if not claims:
         return {}
+    await limit_waits(db, wait_seconds)
+    earlier = await claim_without_limit(db, kind, claims)
+    await limit_waits_no_more(db)
+    return earlier
+
+
+async def limit_waits(db: Db, wait_seconds: float) -> None:
+    """Limit how long this transaction waits for others, to half of `wait_seconds`."""
     await bulk.execute(db, _waiting(int(wait_seconds * 500)))
+
+
+async def limit_waits_no_more(db: Db) -> None:
+    """Have it wait as ever: a request without a key may be in the batch."""
+    await bulk.execute(db, _waiting(0))
+
+
+async def claim_without_limit(
+    db: Db, kind: str, claims: Mapping[Claim, str | None]
+) -> dict[Claim, str | Refusal]:
+    """Do what `claim` does in a transaction that has limited its waits."""
     known = await _known(db, claims)
     fresh = {claim: resource_id for claim, resource_id in claims.items() if claim[:2] not in known}
     if len({claim[:2] for claim in fresh}) < len(fresh):
         raise SameKey
     if fresh:
         await _take(db, kind, fresh)
-    await bulk.execute(
-        db, _WAIT_NO_MORE
-    )  # a request without a key may be in the batch, and waits for its locks as ever
     return {claim: _answer(claim, known[claim[:2]]) for claim in claims if claim not in fresh}
 
 
@@ -112,9 +128,6 @@ _WAIT: Final = "SET LOCAL lock_timeout = %d"
 @cache
 def _waiting(milliseconds: int) -> Prepared:
     return Prepared(sa.text(_WAIT % milliseconds))
-
-
-_WAIT_NO_MORE: Final = _waiting(0)
 
 
 class Taken(NamedTuple):

@@ -56,11 +56,15 @@ async def _claim(
     """Take the keys that are new, home by home; return what the others are answered."""
     predict = command.predict_id
     earlier: dict[Claim, str | Refusal] = {}
+    if not first:
+        return earlier
+    await idempotency.limit_waits(crossing.db, wait_seconds)  # once for all cells: it is the transaction's
     for home, claims in _by_home((submitted[index].request.home, claim) for claim, index in first.items()):
         ids = {
             claim: predict(submitted[first[claim]].request.request) if predict else None for claim in claims
         }
-        earlier |= await idempotency.claim(await enter(crossing, home), command.kind, ids, wait_seconds)
+        earlier |= await idempotency.claim_without_limit(await enter(crossing, home), command.kind, ids)
+    await idempotency.limit_waits_no_more(crossing.db)
     return earlier
 
 
