@@ -73,14 +73,18 @@ class Webhooks:
     async def step(self) -> bool:
         """Record what has ended, fan out, claim and start posting; say whether there was anything to do.
 
-        It is one transaction, with a few statements for any number of deliveries.
+        It is one transaction, with a few statements for any number of deliveries. Where it records nothing that was
+        answered, it does not wait for the disk before it posts: if PostgreSQL dies and forgets it, it is done again.
         """
         ended = self._ended[:]
         outcomes, unsent = _results(ended)
         if not ended and not await self._any_active_endpoint():
             return False
         async with self._engine.begin() as db:
-            await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
+            if ended:
+                await webhooks.record(db, outcomes, unsent, self._terms.retries, self._terms.chance)
+            else:
+                await webhooks.skip_flush(db)
             fanned_out = await webhooks.step(db, self._terms.stride)
             free = LIMIT - len(self._posting)
             claimed = await webhooks.claim(db, self._load(), free, self._terms.claim_seconds)

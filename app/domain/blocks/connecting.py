@@ -113,8 +113,8 @@ async def connect(db: Db, rules: Rules, connected: Sequence[Block]) -> str:
     Returns why that has paused payments, or ""; so do `disconnect` and `rescan`.
     """
     first, last = connected[0], connected[-1]
-    await _move(db, first.previous, first.height - 1, last.hash, last.height)
-    await bulk.insert(db, blocks, _headers(connected, await _chainwork(db, first.height - 1)))
+    chainwork = await _move(db, first.previous, first.height - 1, last.hash, last.height)
+    await bulk.insert(db, blocks, _headers(connected, chainwork))
     effects = await _lock(db, rules, connected, last.height)
     for block in connected:
         effects.connect(block, block.height)
@@ -173,8 +173,10 @@ async def rescan(db: Db, rules: Rules, at: Tip, read: Sequence[Block]) -> str:
     return fault
 
 
-async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> None:
+async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> int:
     """Move the tip, guarded, and as the first of all locks: two followers can never both connect a block.
+
+    Returns the work of the chain up to the block that was the tip.
 
     A rescan that would begin above the tip is over: those blocks will be read for the first time. A lower tip
     keeps the height of the reorg's top, from which the next follower counts the reorg's depth.
@@ -184,14 +186,11 @@ async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_h
     top = sa.func.greatest(chain_state.c.reorg_top, from_height)
     reorg_top = sa.case((top > to_height, top))
     values = {"hash": to_hash, "height": to_height, "rescan_height": rescan_height, "reorg_top": reorg_top}
-    update = sa.update(chain_state).where(is_tip).values(values)
-    if (await db.execute(update.returning(chain_state.c.id))).first() is None:
+    update = sa.update(chain_state).where(is_tip, blocks.c.height == chain_state.c.height).values(values)
+    chainwork = (await db.execute(update.returning(blocks.c.chainwork))).scalar()
+    if chainwork is None:
         raise TipMoved
-
-
-async def _chainwork(db: Db, height: int) -> int:
-    query = sa.select(blocks.c.chainwork).where(blocks.c.height == height)
-    return int((await db.execute(query)).scalar_one())
+    return int(chainwork)
 
 
 def _headers(connected: Sequence[Block], chainwork: int) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from app.domain.webhooks.changes import (
     create,
 )
 from app.domain.webhooks.deliveries import Delivery, Key, Outcome, record
-from app.domain.webhooks.delivery_claims import OF_ENDPOINT, OF_FAILING, OF_HOST, Load, claim
+from app.domain.webhooks.delivery_claims import OF_ENDPOINT, OF_FAILING, OF_HOST, Load, claim, skip_flush
 from app.domain.webhooks.delivery_listing import (
     REDELIVER,
     REPLAY,

@@ -29,6 +29,17 @@ class Load:
     probed: Collection[int] = ()
 
 
+async def skip_flush(db: Db) -> None:
+    """Let the commit not wait for the disk, nor for a standby: a crash of PostgreSQL may take back what it did.
+
+    New deliveries and claims that are taken back are made again: an event may be posted twice, as after any crash.
+    What is committed later with a flush brings these to the disk too.
+    """
+    await db.execute(_NO_FLUSH)
+
+
+_NO_FLUSH: Final = sa.text("SET LOCAL synchronous_commit = off")
+
 # Only endpoints that have a due delivery are looked at: the index of due deliveries leads from one to the
 # next. Each endpoint has room of its own. Where all rooms together are more than the limit, each gets less in
 # proportion. Endpoints with the most room come first, so that a long queue leaves the others their share.

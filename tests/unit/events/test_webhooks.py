@@ -135,6 +135,28 @@ async def test_any_2xx_is_success(engine: AsyncEngine, receiver: Receiver, poste
     assert await states(engine) == {("delivered", 1): 3}
 
 
+async def test_a_claim_waits_for_no_disk_before_the_post_and_what_was_answered_does(
+    engine: AsyncEngine, receiver: Receiver, poster: Poster
+) -> None:
+    await prepare(engine, Callback("shop", receiver.url("/")))
+    await emit(engine, 1)
+    usual = sa.text("SHOW synchronous_commit")
+    async with engine.connect() as db:
+        flushed = await db.scalar(usual)
+    commits: list[tuple[int, bool]] = []
+
+    def note(connection: sa.Connection) -> None:
+        commits.append((len(receiver.of("/")), connection.scalar(usual) == flushed))
+
+    async with webhooks(engine, poster) as running:
+        sa.event.listen(engine.sync_engine, "commit", note)
+        await deliver_all(engine, running, 1)
+        sa.event.remove(engine.sync_engine, "commit", note)
+
+    assert commits[0] == (0, False)
+    assert (1, True) in commits
+
+
 async def test_the_schedule_decides_when_and_how_often(
     engine: AsyncEngine, receiver: Receiver, poster: Poster
 ) -> None:
