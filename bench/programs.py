@@ -21,6 +21,8 @@ from app.db import migrate
 from app.db.engine import open_engine
 
 START_SECONDS = 60
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+"""Where it is set each start compiles the whole program, which no installation does: the image has it compiled."""
 TEMPLATE = "template_bench"
 SERVER = "server"
 """The folder of PostgreSQL in that of the measurements."""
@@ -127,7 +129,8 @@ def peak_bytes(pid: int) -> int:
 @asynccontextmanager
 async def running(*words: str, settings: Mapping[str, object] | None = None) -> AsyncIterator[Process]:
     """Run `python -m WORDS` with these KENNEL_ settings, once it has printed a line."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KENNEL_")}
+    unset = (*(name for name in os.environ if name.startswith("KENNEL_")), NO_BYTECODE)
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
     environment |= {f"KENNEL_{name.upper()}": str(value) for name, value in (settings or {}).items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *words, env=environment, stdin=PIPE, stdout=PIPE
