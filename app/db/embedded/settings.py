@@ -27,8 +27,12 @@ _ALWAYS: Final = {
     "log_min_messages": "log",
     "log_checkpoints": "off",
 }
-FORGETFUL: Final = {"fsync": "off", "full_page_writes": "off"}
-"""Committed rows survive the death of every process, not of the machine."""
+FORGETFUL: Final = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": f"{LEAST_BUFFERS // _MB}MB",  # CREATE and DROP DATABASE look through all of it
+}
+"""Of tests, each of which has a database: committed rows survive the death of every process, not of the machine."""
 
 
 def of_memory(size_bytes: int) -> Mapping[str, str]:
