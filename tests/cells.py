@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cells import CellMap
+from app.db import cells as roles
+from app.db import database_url
 from app.db.database import Database
 
 CONNECTIONS = 8
@@ -32,8 +34,26 @@ MakeCells = Callable[[int], Awaitable[Cells]]
 @asynccontextmanager
 async def connected(url: str, count: int) -> AsyncIterator[Cells]:
     """Yield the cells of a database that has them, or will have them by now."""
-    database = Database(url, connections=CONNECTIONS * (count + 1), map=CellMap(count))
+    database = divided(url, count)
     await database.upgrade()
+    async with opened(database) as cells:
+        yield cells
+
+
+def divided(url: str, count: int) -> Database:
+    return Database(url, connections=CONNECTIONS * (count + 1), map=CellMap(count))
+
+
+async def admit(clone: Database) -> None:
+    """Have the roles find their schemas in a clone too: PostgreSQL keeps that for each database, and clones it not."""
+    engine = clone.crossing_engine(2)
+    await roles.make(engine, clone.map, database_url.parse(clone.url).password)
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[Cells]:
+    """Yield the cells of a database that has them."""
     engines = [cell.engine(CONNECTIONS) for cell in database.cells]
     crossing = database.crossing_engine()
     try:

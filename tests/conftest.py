@@ -150,8 +150,8 @@ async def database(server: str, request: pytest.FixtureRequest) -> AsyncIterator
 
 
 async def _url_of(cell: Cell, url: str) -> str:
-    whole = Database(url, map=CellMap(cell.cells))
-    await whole.upgrade()
+    whole = divided.divided(url, cell.cells)
+    await divided.admit(whole)
     return whole.cells[cell.number].url
 
 
@@ -170,7 +170,9 @@ async def cells(server: str) -> AsyncIterator[MakeCells]:
 
         async def make(count: int) -> Cells:
             url = await stack.enter_async_context(cloned(server, await _template_of(server, count)))
-            return await stack.enter_async_context(divided.connected(url, count))
+            clone = divided.divided(url, count)
+            await divided.admit(clone)
+            return await stack.enter_async_context(divided.opened(clone))
 
         yield make
 
