@@ -82,7 +82,7 @@ class BlockRules(MoneyMachine):
     async def _fill_the_mempool(self, rate: str) -> None:
         with suppress(NodeError):  # the mempool spends all the faucet's coins
             await self.call("fillmempool", rate)
-        await self.harness.make_due()
+        await self.make_due()
 
     async def _mine(self, number: int, batch: int) -> None:
         for _ in range(number // batch):
@@ -109,8 +109,7 @@ class BlockRules(MoneyMachine):
         )
         order = coins.c.transaction_id.is_(None) if wanted else coins.c.transaction_id.is_not(None)
         query = sa.select(coins, addresses.c.script).join(addresses, same).where(free)
-        async with self.engine.connect() as db:
-            rows = (await db.execute(query.order_by(order, coins.c.txid, coins.c.vout))).mappings().all()
+        rows = await self.ledgers.read(query.order_by(order, coins.c.txid, coins.c.vout))
         candidates = [
             row for row in rows if (row["transaction_id"] is None) == (rows[0]["transaction_id"] is None)
         ]
@@ -121,8 +120,7 @@ class BlockRules(MoneyMachine):
         waits = (
             sa.select(transactions.c.raw).where(transactions.c.height.is_(None)).order_by(transactions.c.id)
         )
-        async with self.engine.connect() as db:
-            ours = [wire.parse_transaction(bytes(raw)) for raw in await db.scalars(waits)]
+        ours = [wire.parse_transaction(bytes(row["raw"])) for row in await self.ledgers.read(waits)]
         if not ours:
             return
         chosen = ours[n % len(ours)]
@@ -139,8 +137,7 @@ class BlockRules(MoneyMachine):
             return turned
         for index, spent in enumerate(transaction.inputs):
             same = sa.and_(coins.c.txid == spent.txid, coins.c.vout == spent.vout)
-            async with self.engine.connect() as db:
-                row = (await db.execute(sa.select(coins).where(same))).mappings().one()
+            row, *_ = await self.ledgers.read(sa.select(coins).where(same))  # two cells may have had it
             key = signatures.Key.of(self._key(row).secret)
             transaction = signatures.sign(transaction, index, key, hash_type)
         return transaction.raw.hex()
@@ -169,8 +166,7 @@ class BlockRules(MoneyMachine):
     async def _undo_a_deposit(self, n: int) -> None:
         height = await self.call("getblockcount")
         recent = sa.select(deposits).where(deposits.c.height > height - DEEPEST)
-        async with self.engine.connect() as db:
-            rows = (await db.execute(recent.order_by(deposits.c.txid, deposits.c.vout))).mappings().all()
+        rows = await self.ledgers.read(recent.order_by(deposits.c.txid, deposits.c.vout))
         if not rows:
             return
         undone = rows[n % len(rows)]

@@ -1,5 +1,6 @@
 """Rules about money that goes: single and batched payments, paytx, payouts, consolidation, voiding."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,14 @@ from app.db.tables import payments as payment_rows
 from app.domain import accounts, blocks, cold, payments
 from app.domain.cold import ColdTerms, Target
 from app.domain.dogecoin import REGTEST
-from app.domain.payments import consolidation, fees, voiding
+from app.domain.payments import PayOrder, consolidation, fees, voiding
 from app.domain.payments.requesting import PAYOUT
 from app.domain.refusals import Refusal
 from app.money import COIN
 from tests import scenario
 from tests.chain_harness import order
-from tests.walk.machine import ACCOUNT, ACCOUNTS, NTH, MoneyMachine, action
+from tests.walk.ledgers import ACCOUNTS
+from tests.walk.machine import ACCOUNT, NTH, MoneyMachine, action
 
 AMOUNT = st.sampled_from(["1", "0.01", "4.5", "11", "29.99", "48"])
 TERMS: dict[str, dict[str, Any]] = {
@@ -92,19 +94,19 @@ class PaymentRules(MoneyMachine):
     async def _send_to_cold_storage(self, account: str, ceiling: int) -> None:
         target = Target.of(REGTEST, await self.harness.node_address())
         terms = ColdTerms(scenario.doge(ceiling), target, account, least=COIN)
-        async with self.engine.begin() as db:
+        async with self.at(account).begin() as db:
             await cold.switch_on(db, terms)
             self.accepted([await cold.sweep(db, terms)])
 
     async def _bring_back_from_cold_storage(self, amount: str) -> None:
         """To an address of an account of the walk, which is the platform's here."""
         installation = replace(scenario.INSTALLATION, platform=ACCOUNTS[0])
-        async with self.engine.begin() as db:
+        async with self.at(ACCOUNTS[0]).begin() as db:
             [address] = await cold.give(db, [None], installation)
         await self.paid_by_faucet(scenario.accepted(address), amount)
 
     async def _bear_what_is_owed(self, account: str) -> None:
-        async with self.engine.begin() as db:
+        async with self.at(account).begin() as db:
             covered = await blocks.cover(db, account)
             number = (await accounts.fetch(db, account)).id
         if not isinstance(covered, Refusal):
@@ -113,16 +115,17 @@ class PaymentRules(MoneyMachine):
 
     async def _pay(self, orders: Sequence[tuple[str, str]], **terms: Any) -> None:
         """Pay each to an address that nothing else pays."""
-        wanted = [
-            order(await self.harness.node_address(), amount, account, **terms) for account, amount in orders
-        ]
-        self.accepted(await self.harness.request(*wanted))
+        wanted: dict[int, list[PayOrder]] = defaultdict(list)
+        for account, amount in orders:
+            asked = order(await self.harness.node_address(), amount, account, **terms)
+            wanted[self.ledgers.map.of_account(account)].append(asked)
+        for cell, asked_there in wanted.items():
+            self.accepted(await self.ledgers.harnesses[cell].request(*asked_there))
 
     async def _pay_ourselves(self, account: str, n: int) -> None:
         if self.invoices:
-            self.accepted(
-                await self.harness.request(order(self.invoices[n % len(self.invoices)], 2, account))
-            )
+            asked = order(list(self.invoices)[n % len(self.invoices)], 2, account)
+            self.accepted(await self.ledgers.of(account).request(asked))
 
     async def _hand_in(self, n: int) -> None:
         paytx = [p for p in self.payments.values() if p.kind == "paytx"]
@@ -130,9 +133,10 @@ class PaymentRules(MoneyMachine):
             await self.offer(raw.hex())
 
     async def _let_callers_be_late(self) -> None:
-        async with self.engine.begin() as db:
-            late = sa.update(payment_rows).where(payment_rows.c.expires.is_not(None))
-            await db.execute(late.values(expires=sa.func.now()))
+        late = sa.update(payment_rows).where(payment_rows.c.expires.is_not(None))
+        for harness in self.ledgers.harnesses:
+            async with harness.engine.begin() as db:
+                await db.execute(late.values(expires=sa.func.now()))
         while await self.program.abandoned.step():
             pass
 
@@ -141,29 +145,28 @@ class PaymentRules(MoneyMachine):
             return
         payment = await self.now(known)
         seen = looks and payment.txid and payment.txid[::-1].hex() in await self.harness.mempool()
-        async with self.engine.begin() as db:
-            await voiding.void(
-                db, [payments.VoidOrder(payment.owner.foreign_id, payment.id, None if seen else payment.txid)]
-            )
+        account = payment.owner.foreign_id
+        async with self.at(account).begin() as db:
+            await voiding.void(db, [payments.VoidOrder(account, payment.id, None if seen else payment.txid)])
 
     async def _pay_out(self, account: str, threshold: int) -> None:
         """Pay all that the account has to a new address, once."""
         to = {"payout_address": await self.harness.node_address(), "payout_threshold": threshold}
         for changes in (to, {"payout_address": ""}):
-            async with self.engine.begin() as db:
+            async with self.at(account).begin() as db:
                 [changed] = await accounts.put(db, [accounts.AccountOrder(account, changes)], REGTEST)
             scenario.accepted(changed)
             for _ in range(2):  # the second step finds nothing more to pay
                 await self.program.payouts.step()
-        self.accepted(await self._payouts())
+        self.accepted(await self._payouts(account))
 
-    async def _payouts(self) -> list[Any]:
-        async with self.engine.connect() as db:
+    async def _payouts(self, account: str) -> list[Any]:
+        async with self.at(account).connect() as db:
             payouts = await payments.load(db, payment_rows.c.kind == PAYOUT)
         return [payment for payment in payouts if payment.id not in self.payments]
 
     async def _merge_coins(self, account: str, at_most: int) -> None:
-        async with self.engine.begin() as db:
+        async with self.at(account).begin() as db:
             outcome = await consolidation.request(db, REGTEST, account, at_most)
         if not isinstance(outcome, Refusal):
             self.accepted(outcome[:1])

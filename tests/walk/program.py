@@ -1,7 +1,7 @@
 """The program of a walk: follower, sender and clocks with a node that fails, killed anywhere."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,14 +14,18 @@ from app.chain.rpc import NodeAway, NodeError, NodeTrouble
 from app.chain.sender import Sender
 from app.chain.sent_marker import SentMarker
 from app.chain.signer import Signer
+from app.db.all_cells import AllCells
 from app.domain.dogecoin import REGTEST
 from app.runtime.lease import Lease
 from app.workers.clocks import Payouts
+from app.workers.hand_overs import HandOvers
 from tests import scenario
 from tests.chain_harness import RULES, ChainHarness
 from tests.statements import hear_all
 
 FAULTS: Final = ("away", "refuses", "unsure", "safe mode", "answer lost")
+DEEPEST: Final = 12
+"""No reorg of a walk undoes a block that is so deep."""
 
 
 class Killed(Exception):
@@ -31,10 +35,11 @@ class Killed(Exception):
 class KillSwitch:
     """Counts the program's statements, commits and calls, and kills it at one of them."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, *engines: AsyncEngine) -> None:
         self.remaining: int | None = None
-        hear_all(engine, self._strike)
-        sa.event.listen(engine.sync_engine, "commit", self._strike)
+        for engine in engines:
+            hear_all(engine, self._strike)
+            sa.event.listen(engine.sync_engine, "commit", self._strike)
 
     def _strike(self, *_: Any) -> None:
         self.count()
@@ -85,17 +90,37 @@ class FailingNode(Node):
         return answers
 
 
-class Program:
-    """One process. The next one knows only what is in the database, in the home and at the node."""
+class Loop(Protocol):
+    """What does one unit of work, and says whether it moved."""
 
-    def __init__(self, harness: ChainHarness, wire: FailingNode) -> None:
+    async def step(self) -> bool: ...
+
+
+class InEach:
+    """The same loop of each cell: a step is one of each of them."""
+
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self._loops = loops
+
+    async def step(self) -> bool:
+        """Return whether any has moved."""
+        return any([await loop.step() for loop in self._loops])
+
+
+class Program:
+    """One process. The next one knows only what is in the database, in the homes and at the node."""
+
+    def __init__(self, harnesses: Sequence[ChainHarness], cells: AllCells, wire: FailingNode) -> None:
         self.wire = wire
-        signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), SentMarker(harness.home / "sent.json"))
-        engine, on_commit = harness.engine, harness.committed
-        self.follower = Follower(engine, wire, RULES, _lease(engine, "follow"), on_commit)
-        self.sender = Sender(engine, wire, signer, _lease(engine, "send"), on_commit)
-        self.abandoned = AbandonedPayments(engine, wire, on_commit)
-        self.payouts = Payouts(engine, REGTEST, on_commit)
+        self.follower = InEach(
+            [Follower(each.engine, wire, RULES, _lease(each.engine, "follow"), _ignore) for each in harnesses]
+        )
+        self.sender = InEach([_sender(each, wire) for each in harnesses])
+        self.abandoned = InEach([AbandonedPayments(each.engine, wire, _ignore) for each in harnesses])
+        self.payouts = InEach([Payouts(each.engine, REGTEST, _ignore) for each in harnesses])
+        lease = _lease(cells.engines[0], "coins")
+        installations = [scenario.INSTALLATION] * len(cells)
+        self.hand_overs = HandOvers(cells.crossing, installations, DEEPEST, lease, _ignore)
 
     async def run_with_fault(self, fault: str, steps: int, step: Callable[[], Awaitable[bool]]) -> bool:
         """Take up to so many steps with this fault, until there is nothing to do; False if it ended them."""
@@ -123,6 +148,15 @@ class Program:
         finally:
             self.wire.kill_switch.remaining = None
         return False
+
+
+def _sender(harness: ChainHarness, wire: FailingNode) -> Sender:
+    signer = Signer(REGTEST, Keyring(REGTEST, scenario.WORDS), SentMarker(harness.home / "sent.json"))
+    return Sender(harness.engine, wire, signer, _lease(harness.engine, "send"), _ignore)
+
+
+def _ignore(*_: object) -> None:
+    """Wake nobody: rules say what comes next."""
 
 
 def _lease(engine: AsyncEngine, name: str) -> Lease:

@@ -45,12 +45,12 @@ class ProgramRules(MoneyMachine):
     @rule()
     def wait_a_minute(self) -> None:
         """Let the time pass after which the sender offers transactions again."""
-        self.run(self.harness.make_due())
+        self.run(self.make_due())
 
     # ------------------------------------------------------------ the steps of the rules
 
     async def _die_sending(self, after: int) -> None:
-        await self.harness.resume()
+        await self.resume()
         if await self.program.killed(after, self._many_sends):
             self.restart()
 

@@ -26,7 +26,8 @@ from app.runtime.lease import Lease
 from tests import conftest, scenario
 from tests.chain_harness import ChainHarness, order
 from tests.soak import AsyncMachine
-from tests.walk.machine import ACCOUNT, NTH, Prepared, opened
+from tests.walk.ledgers import Prepared, opened
+from tests.walk.machine import ACCOUNT, NTH
 
 ROUNDS: Final = 6
 READY: Final = 20

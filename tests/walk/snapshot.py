@@ -1,8 +1,10 @@
 """What a walk compares: the node's chain up to the ledger's tip, and the program's records."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -24,6 +26,10 @@ from app.domain.payments import Payment
 from app.domain.payments import load as load_payments
 from app.money import DOGE
 from tests.chain_harness import RULES
+
+BUCKETS: Final = ("available", "incoming", "held", "outgoing")
+Key = TypeVar("Key", bound=Hashable)
+Record = TypeVar("Record")
 
 
 class Chain:
@@ -136,6 +142,31 @@ class Snapshot:
     own: dict[bytes, SignedTransaction]
     addresses: dict[bytes, OwnAddress]
     accounts: dict[str, int]
+
+
+def joined(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """Return the records of all cells, which are at the same block, as those of one ledger."""
+    balances: dict[int, Counter[str]] = defaultdict(Counter)
+    for snapshot in snapshots:
+        for number, row in snapshot.balances.items():  # a system account has one in each cell
+            balances[number].update({name: row[name] for name in BUCKETS})
+    return Snapshot(
+        tip=snapshots[0].tip,
+        balances={number: dict(balance) for number, balance in balances.items()},
+        payments=_union(snapshot.payments for snapshot in snapshots),
+        own=_union(snapshot.own for snapshot in snapshots),
+        addresses=_union(snapshot.addresses for snapshot in snapshots),
+        accounts=_union(snapshot.accounts for snapshot in snapshots),
+    )
+
+
+def _union(parts: Iterable[Mapping[Key, Record]]) -> dict[Key, Record]:
+    """Return what all have; no two have the same."""
+    whole: dict[Key, Record] = {}
+    for part in parts:
+        assert not whole.keys() & part.keys()
+        whole |= part
+    return whole
 
 
 async def read(db: Db) -> Snapshot:

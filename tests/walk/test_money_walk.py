@@ -9,7 +9,7 @@ from hypothesis import settings
 from tests import soak
 from tests.walk.block_rules import BlockRules
 from tests.walk.deposit_rules import DepositRules
-from tests.walk.machine import Prepared, prepared
+from tests.walk.ledgers import Prepared, prepared
 from tests.walk.payment_rules import PaymentRules
 from tests.walk.program_rules import ProgramRules
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests import soak
-from tests.walk.machine import Prepared, prepared
+from tests.walk.ledgers import Prepared, prepared
 from tests.walk.restore_machine import RestoreMachine
 
 STEPS: Final = 40
