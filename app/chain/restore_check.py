@@ -17,6 +17,9 @@ async def compare(engine: AsyncEngine, marker: SentMarker) -> None:
     await asyncio.to_thread(marker.refresh)
     async with engine.begin() as db:
         database = await installation.lock(db)
+        if marker.behind(database) is not None:  # another process may have written the file since it was read
+            await asyncio.to_thread(marker.refresh)
+            database = await installation.lock(db)
         reason = marker.behind(database)
         if reason is not None:
             await installation.set_behind(db, reason)
