@@ -31,11 +31,16 @@ async def steps(stack: AsyncExitStack, settings: Settings, engine: AsyncEngine, 
         await rates.configure(db, codes, settings.rate_max_age_seconds)
     if not sources:
         return []
+    terms = (settings.rate_seconds, settings.rate_max_age_seconds)
+    asked = Rounds(engine, sources, rounds.over_http(_client(stack, settings)), lease, terms)
+    stack.push_async_callback(asked.close)
+    return [asked.step]
+
+
+def _client(stack: AsyncExitStack, settings: Settings) -> Poster:
+    """Return a client that reaches no address within the operator's network, unless that is allowed."""
     threads = stack.enter_context(ThreadPoolExecutor(RESOLVERS, "rates"))
     guard = Guard(settings.rate_allow_private, own_addresses.of(settings))
     client = Poster(address_filter.resolver(threads), guard=guard, answer_bytes=rounds.ANSWER_BYTES)
     stack.callback(client.close)
-    terms = (settings.rate_seconds, settings.rate_max_age_seconds)
-    asked = Rounds(engine, sources, rounds.over_http(client), lease, terms)
-    stack.push_async_callback(asked.close)
-    return [asked.step]
+    return client

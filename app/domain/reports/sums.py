@@ -136,14 +136,19 @@ class Sums:
                 opening = balances[asset]
                 closing = _plus(opening, self._changes.get((asset, number), _NOTHING))
                 balances[asset] = closing
-                if not any(closing) and not any(opening) and (asset, number) not in self._changes:
-                    continue
-                sums = self._sums.get(_Key(asset, number, ()), _Sum(1))
-                row = ReportRow(
-                    period, self._foreign_id, asset, self._decimals[asset], (), (sum(closing) - sum(opening),),
-                    sums.times, opening=opening, closing=closing,
-                )  # fmt: skip
-                yield _valued(row, quotes.get(period.end))
+                if any(closing) or any(opening) or (asset, number) in self._changes:
+                    times = self._sums.get(_Key(asset, number, ()), _Sum(1)).times
+                    row = self._carried_row(period, asset, times, (opening, closing))
+                    yield _valued(row, quotes.get(period.end))
+
+    def _carried_row(
+        self, period: Period, asset: str, times: int, balances: tuple[Balances, Balances]
+    ) -> ReportRow:
+        opening, closing = balances
+        return ReportRow(
+            period, self._foreign_id, asset, self._decimals[asset], (), (sum(closing) - sum(opening),),
+            times, opening=opening, closing=closing,
+        )  # fmt: skip
 
 
 def _valued(row: ReportRow, quote: Quote | None) -> ReportRow:
