@@ -206,7 +206,7 @@ async def list_escrows(
         is_copy=lambda escrow, cell: cells.cell_map.of_number(escrow.id) != cell,
     )
     # An escrow lies where its buyer is, and has a copy where its seller is.
-    page = await merged.page(await cells.connects_to(filters.buyer or filters.seller), listing, request)
+    page = await merged.page(await cells.readers_of(filters.buyer or filters.seller), listing, request)
     return responses.show(EscrowPage.over_cells(page, EscrowView.of))
 
 

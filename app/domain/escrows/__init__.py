@@ -3,12 +3,11 @@
 from app.domain.escrows.escrow import (
     FETCH,
     Escrow,
-    EscrowFilter,
     fee_earned,
-    page,
     shown,
     state_events,
     within,
 )
+from app.domain.escrows.listing import EscrowFilter, page
 from app.domain.escrows.locking import LOCK, NewEscrow
 from app.domain.escrows.settlement import END, End

@@ -16,12 +16,11 @@ from app.db import Db, Prepared, ReadDb, Row, bulk
 from app.db.tables import OPEN_ESCROWS, counterparties, escrows
 from app.db.tables import accounts as account_rows
 from app.db.tables import assets as asset_rows
-from app.domain import accounts, ledger, pages
+from app.domain import ledger
 from app.domain.access import Reach
 from app.domain.commands import plain
 from app.domain.ledger import Asset, Entry, Posting
 from app.domain.owner import Owner
-from app.domain.pages import Page, PageRequest
 from app.domain.queries import Query
 from app.domain.refusals import NotFound, Refusal
 from app.domain.transfers import AccountEvent
@@ -68,19 +67,9 @@ class Escrow:
         return Entry(kind, cause, key, nonzero, reference, metadata, promised=True)
 
 
-@dataclass(frozen=True, slots=True)
-class EscrowFilter:
-    """Which escrows a list has. An empty text excludes none."""
-
-    order_id: str = ""
-    buyer: str = ""
-    seller: str = ""
-    state: str = ""
-
-
 async def fetch_many(db: ReadDb, ids: Sequence[int]) -> list[Escrow | Refusal]:
     """Return the escrows, in order; NoSuchEscrow where there is none."""
-    known = {row["id"]: of(row) for row in await _rows(db, _PREPARED, {"ids": ids})}
+    known = {row["id"]: of(row) for row in await rows_of(db, _PREPARED, {"ids": ids})}
     return [known.get(escrow_id) or NoSuchEscrow(id=escrow_id, field="id") for escrow_id in ids]
 
 
@@ -95,44 +84,9 @@ def within(escrow: Escrow, reach: Reach, sides: Callable[[Iterable[bool]], bool]
     return escrow
 
 
-async def page(db: Db, filters: EscrowFilter, request: PageRequest[int]) -> Page[Escrow, int]:
-    """Return a page of the escrows that the filters match, newest first."""
-    owners = await accounts.owners(db, [name for name in (filters.buyer, filters.seller) if name])
-    sides = ((_BUYER, filters.buyer), (_SELLER, filters.seller))
-    if any(name and name not in owners for _, name in sides):
-        return Page([], None)
-    known = [(column, owners[name].id) for column, name in sides if name]
-    ids = _newest(filters, known, request.after_or(pages.BEHIND_IDS), request.rows)
-    statement = _READ.where(bulk.among(escrows.c.id, ids)).order_by(escrows.c.id.desc())
-    return request.page([of(row) for row in await _rows(db, statement)], lambda escrow: escrow.id)
-
-
-def _newest(
-    filters: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]], before: int, limit: int
-) -> sa.Select[int]:
-    """Select the newest ids that match. All indexes but that of the ids have each state apart."""
-    ids = sa.select(escrows.c.id)
-    if filters.order_id:
-        return _of_order(filters, sides).where(escrows.c.id < before)
-    columns: pages.Columns = [column for column, _ in sides]
-    same: list[Any] = [account for _, account in sides]
-    if not filters.state and not filters.seller:
-        return pages.newest(ids, [*columns, escrows.c.id], same, before, limit)
-    state = pages.texts([filters.state] if filters.state else STATES)
-    columns, same = [*columns, escrows.c.state, escrows.c.id], [*same, state.c.text]
-    return pages.of_each(state, pages.newest(ids, columns, same, before, limit), limit, newest_first=True)
-
-
-def _of_order(filters: EscrowFilter, sides: Sequence[tuple[sa.Column[int], int]]) -> sa.Select[int]:
-    """Select the id of the order's escrow, if it matches: an order has one at most."""
-    ids = sa.select(escrows.c.id).where(escrows.c.order_id == filters.order_id)
-    ids = ids.where(*(column == account for column, account in sides))
-    return ids.where(escrows.c.state == filters.state) if filters.state else ids
-
-
 async def by_ids(db: Db, ids: Sequence[str]) -> dict[str, Escrow]:
     """Return the escrows that exist of these, by id."""
-    rows = await _rows(db, _PREPARED, {"ids": [int(text) for text in ids]})
+    rows = await rows_of(db, _PREPARED, {"ids": [int(text) for text in ids]})
     return {str(row["id"]): of(row) for row in rows}
 
 
@@ -177,8 +131,8 @@ async def write(db: Db, changed: Sequence[Escrow]) -> None:
         await bulk.update(db, escrows, ("account_id", "id"), rows)
 
 
-_BUYER: Final = escrows.c.account_id
-_SELLER: Final = escrows.c.seller_id
+BUYER: Final = escrows.c.account_id
+SELLER: Final = escrows.c.seller_id
 _buyers, _sellers = account_rows.alias("buyer"), account_rows.alias("seller")
 
 
@@ -191,11 +145,11 @@ _ROW: Final = sa.select(
     escrows, *_party(_buyers, "buyer"), *_party(_sellers, "seller"), *ledger.ASSET_COLUMNS
 ).join(asset_rows, asset_rows.c.code == escrows.c.asset)
 _AMONG: Final = escrows.c.id == sa.any_(sa.bindparam("ids", type_=bulk.BIGINTS))
-_READ: Final = _ROW.outerjoin(_buyers, _buyers.c.id == _BUYER).outerjoin(_sellers, _sellers.c.id == _SELLER)
-_PREPARED: Final = Prepared(_READ.where(_AMONG))
+READ: Final = _ROW.outerjoin(_buyers, _buyers.c.id == BUYER).outerjoin(_sellers, _sellers.c.id == SELLER)
+_PREPARED: Final = Prepared(READ.where(_AMONG))
 _LOCK: Final = (
-    _ROW.join(_buyers, _buyers.c.id == _BUYER)
-    .join(_sellers, _sellers.c.id == _SELLER)
+    _ROW.join(_buyers, _buyers.c.id == BUYER)
+    .join(_sellers, _sellers.c.id == SELLER)
     .where(_AMONG)
     .order_by(escrows.c.id)
     .with_for_update(key_share=True, of=escrows)
@@ -204,7 +158,9 @@ _LOCK: Final = (
 _COMPOSED: Final = ("buyer", "seller", "asset", "hold", "reference")
 
 
-async def _rows(db: ReadDb, statement: Prepared | sa.Executable, parameters: Row | None = None) -> list[Row]:
+async def rows_of(
+    db: ReadDb, statement: Prepared | sa.Executable, parameters: Row | None = None
+) -> list[Row]:
     """Read rows of escrows; a side in another cell is named as this cell knows it."""
     rows: list[Row] = list(await bulk.fetch_all(db, statement, parameters))
     strangers = {row[column] for row in rows for column, name in _SIDES if row[f"{name}_foreign_id"] is None}

@@ -6,8 +6,7 @@ import pytest
 
 from app.domain import accounts, escrows, holds, transfers
 from app.domain.accounts import StillInUse
-from app.domain.escrows import End, Escrow, NewEscrow
-from app.domain.escrows.escrow import EscrowFilter
+from app.domain.escrows import End, Escrow, EscrowFilter, NewEscrow
 from app.domain.escrows.locking import OrderTaken
 from app.domain.escrows.settlement import NotInThatState
 from app.domain.holds import Capture, NewHold
