@@ -155,9 +155,20 @@ def joined(snapshots: Sequence[Snapshot]) -> Snapshot:
         balances={number: dict(balance) for number, balance in balances.items()},
         payments=_union(snapshot.payments for snapshot in snapshots),
         own=_union(snapshot.own for snapshot in snapshots),
-        addresses=_union(snapshot.addresses for snapshot in snapshots),
+        addresses=_union(
+            _of_cell(snapshot.addresses, cell, len(snapshots)) for cell, snapshot in enumerate(snapshots)
+        ),
         accounts=_union(snapshot.accounts for snapshot in snapshots),
     )
+
+
+def _of_cell(addresses: Mapping[bytes, OwnAddress], cell: int, cells: int) -> dict[bytes, OwnAddress]:
+    """Return those of a cell's own accounts; it also knows those whose coins others have handed over to it."""
+    return {
+        script: address
+        for script, address in addresses.items()
+        if address.account < 0 or address.account % cells == cell
+    }
 
 
 def _union(parts: Iterable[Mapping[Key, Record]]) -> dict[Key, Record]:

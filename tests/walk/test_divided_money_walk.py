@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 from hypothesis import settings
+from hypothesis.stateful import initialize
 
 from tests import soak
 from tests.walk.block_rules import BlockRules
@@ -29,9 +30,15 @@ def test_the_books_of_all_cells_agree_wherever_money_goes(
     start: Prepared, record_property: Callable[[str, object], None]
 ) -> None:
     class Walk(DepositRules, PaymentRules, BlockRules, ProgramRules):
-        """Everything that may happen."""
+        """Everything that may happen, after money has crossed and somebody pays more than the coins of its cell."""
 
         prepared = start
+
+        @initialize()
+        def begin(self) -> None:
+            super().begin()
+            self.run(self._transfer("shop", "other", 1))
+            self.run(self._pay([("other", "48"), ("other", "48")]), "send and mine")
 
     soak.walk(Walk, settings(soak.SETTINGS, max_examples=WALKS, stateful_step_count=STEPS))
 
@@ -39,3 +46,4 @@ def test_the_books_of_all_cells_agree_wherever_money_goes(
         "worth", f"{Walk.steps} steps over four cells, coins handed over {Walk.handed_over} times"
     )
     assert Walk.steps >= 50
+    assert Walk.handed_over >= 1
