@@ -171,7 +171,8 @@ async def cells(server: str) -> AsyncIterator[MakeCells]:
         async def make(count: int) -> Cells:
             url = await stack.enter_async_context(cloned(server, await _template_of(server, count)))
             clone = divided.divided(url, count)
-            await divided.admit(clone)
+            if count > 1:
+                await divided.admit(clone)
             return await stack.enter_async_context(divided.opened(clone))
 
         yield make
