@@ -112,6 +112,8 @@ def test_a_name_that_is_taken_or_none_is_refused_and_a_new_one_is_told(program: 
     )
     assert own.stdout.startswith("kennel: platform is where fees go: set KENNEL_PLATFORM_ACCOUNT")
     assert (done.returncode, done.stdout) == (0, f"{shop.foreign_id} is now called {new}.\n")
+    # Where there are several cells, a process believes for three seconds where a name lies.
+    until(lambda: program.admin.get(f"/account/{new}").status_code == 200, 10)
     assert answered(program.admin.get(f"/account/{new}"))["foreign_id"] == new
     assert program.admin.get(shop.path).status_code == 404
     until(lambda: any(event["event_type"] == "ACC_UPDATED" for event in program.events(foreign_id=new)))
