@@ -55,37 +55,51 @@ async def all_as_one(
     another try with it.
     """
     outcomes = dict(enumerate(await attempt(range(len(homes)))))
-    poor: set[int] = set()
+    final: set[int] = set()
     for _ in range(ROUNDS):
         lacking = {
             place: outcome
             for place, outcome in outcomes.items()
-            if isinstance(outcome, LacksFunds) and place not in poor
+            if isinstance(outcome, LacksFunds) and place not in final
         }
         short = {
             place: outcome for place, outcome in lacking.items() if outcome.facts["account"] == cells.platform
         }
-        gathered = await _gather(cells, homes, short) if short else {}
-        refused = {place: _in_all(short[place], each) for place, each in gathered.items() if not each.enough}
-        outcomes |= refused
-        poor |= refused.keys()
-        if len(refused) == len(gathered):
+        unmet = await _unmet(cells, homes, short) if short else {}
+        outcomes |= unmet
+        final |= unmet.keys()
+        if len(unmet) == len(short):
             break
-        again = [place for place in lacking if place >= min(short) and place not in poor]
-        outcomes |= zip(again, await attempt(again), strict=True)
+        again = [place for place in lacking if place >= min(short) and place not in final]
+        outcomes |= zip(again, await _again(attempt, again), strict=True)
     return [outcomes[place] for place in range(len(homes))]
 
 
-async def _gather(
+async def _again(
+    attempt: Callable[[Sequence[int]], Awaitable[Sequence[Outcome[Answer]]]], places: Sequence[int]
+) -> Sequence[Outcome[Answer]]:
+    """Carry out these again. Where they are not taken in any more, only these hear that: others are done."""
+    try:
+        return await attempt(places)
+    except Refusal as refusal:
+        return [refusal] * len(places)
+
+
+async def _unmet(
     cells: Platform, homes: Sequence[int], short: Mapping[int, LacksFunds]
-) -> dict[int, Gathered]:
-    """Bring the money for requests that lacked it; return what came of it, but for those of which nothing is known."""
-    answers = await cells.gather([(homes[place], _need(refusal)) for place, refusal in short.items()])
-    return {
-        place: answer.resource
-        for place, answer in zip(short, answers, strict=True)
-        if isinstance(answer, Result)
-    }
+) -> dict[int, Exception]:
+    """Bring the money for requests that lacked it; return why it did not come for those that go without."""
+    try:
+        answers = await cells.gather([(homes[place], _need(refusal)) for place, refusal in short.items()])
+    except Refusal as refusal:  # the process stops, or has too much to do
+        return dict.fromkeys(short, refusal)
+    unmet: dict[int, Exception] = {}
+    for (place, lacks), answer in zip(short.items(), answers, strict=True):
+        if isinstance(answer, Exception):
+            unmet[place] = answer
+        elif not answer.resource.enough:
+            unmet[place] = _in_all(lacks, answer.resource)
+    return unmet
 
 
 def _need(refusal: Refusal) -> Gather:

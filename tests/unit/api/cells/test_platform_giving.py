@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.batching.crossings import Crossings
 from app.domain import dogecoin, payments
 from tests import funding
 from tests.scenario import doge
@@ -62,6 +63,19 @@ async def test_a_bulk_refuses_what_all_cells_together_lack_and_says_what_they_ha
     assert codes(items) == ["", "insufficient-funds", ""]
     assert "platform has 10 gold" in items[1]["error"]["message"]
     assert await gold(town, *names, "platform") == ["6", "0", "4", "0", "0"]
+
+
+async def test_where_no_money_can_be_brought_any_more_only_who_needs_it_hears_that(
+    town: Town, names: list[str]
+) -> None:
+    crossings = town.cells.over_cells and town.cells.over_cells.crossings
+    assert isinstance(crossings, Crossings)
+    await crossings.close()  # as when the process stops
+
+    items = await bulk(town, gift(names[0], "1"), gift(names[1], "5"))
+
+    assert codes(items) == ["", "not-available"]
+    assert await gold(town, *names) == ["1", "0", "0", "0"]
 
 
 async def test_who_gets_from_the_platform_gives_on_what_came(town: Town, names: list[str]) -> None:
