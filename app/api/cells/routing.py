@@ -188,7 +188,7 @@ class Cells:
     ) -> Result[Resource]:
         """Carry out what concerns these cells; what it makes lies in the first, where its key is too.
 
-        What the platform is to give in the first and lacks there, the others give it before.
+        What the platform gives in the first and lacks there, the others give it before. A crossing logs no `action`.
         """
         first, *others = dict.fromkeys(places)
 

@@ -49,12 +49,12 @@ async def _gather(
     crossing: Crossing, owners: Mapping[int, Owner], platform: str, lacking: Mapping[int, Koinu]
 ) -> Refusal | None:
     """Bring the money to where it lacks, or refuse."""
-    hoards = await gathering.lock(crossing, owners, [DOGE])
-    hoard = hoards[DOGE]
-    if not all(hoard.want(cell, amount, amount) for cell, amount in lacking.items()):
-        has, needed = show(hoard.total), show(sum(lacking.values()))
+    by_asset = await gathering.lock(crossing, owners, [DOGE])
+    funds = by_asset[DOGE]
+    if not all(funds.reserve(cell, amount, amount) for cell, amount in lacking.items()):
+        has, needed = show(funds.total), show(sum(lacking.values()))
         return PlatformTooPoor(account=platform, available=has, owing=needed)
-    await gathering.move(crossing, owners, hoards)
+    await gathering.move(crossing, owners, by_asset)
     return None
 
 

@@ -37,11 +37,11 @@ class Gathered(NamedTuple):
 
 
 @dataclass(slots=True)
-class Hoard:
+class PlatformFunds:
     """What the platform has of an asset in each cell, and what it is to have in some of them."""
 
     balances: Mapping[int, Balance]
-    goals: dict[int, int] = field(default_factory=dict)
+    targets: dict[int, int] = field(default_factory=dict)
 
     @property
     def available(self) -> dict[int, int]:
@@ -53,17 +53,17 @@ class Hoard:
         """What it has in all cells."""
         return sum(self.available.values())
 
-    def want(self, cell: int, amount: int, most: int) -> bool:
+    def reserve(self, cell: int, amount: int, most: int) -> bool:
         """Let a cell have so much beside what it is to have anyway, and up to `most`, if there is enough for all."""
-        rest = self.total - sum(self.goals.values())
+        rest = self.total - sum(self.targets.values())
         if cell not in self.balances or amount > rest:
             return False
-        self.goals[cell] = self.goals.get(cell, 0) + max(amount, min(most, rest))
+        self.targets[cell] = self.targets.get(cell, 0) + max(amount, min(most, rest))
         return True
 
     def changes(self) -> dict[int, int]:
         """Return what cells give (-) and get (+): those who can spare most give first."""
-        spare = {cell: has - self.goals.get(cell, 0) for cell, has in self.available.items()}
+        spare = {cell: has - self.targets.get(cell, 0) for cell, has in self.available.items()}
         changes = {cell: -rest for cell, rest in sorted(spare.items()) if rest < 0}
         lacking = sum(changes.values())
         for cell, rest in sorted(spare.items(), key=lambda pair: -pair[1]):
@@ -79,23 +79,24 @@ async def gather(crossing: Crossing, placed: Sequence[Placed[Gather]]) -> list[G
     platform = crossing.installations[0].platform
     owners = await accounts_named(crossing, {cell for _, cells in placed for cell in cells}, platform)
     assets = await ledger.assets_by_code(crossing.db, {order.asset for order, _ in placed})
-    hoards = await lock(crossing, owners, sorted(assets))
+    by_asset = await lock(crossing, owners, sorted(assets))
     enough = [
-        each.request.asset in hoards and _want(each, assets[each.request.asset], hoards) for each in placed
+        each.request.asset in by_asset and _reserve(each, assets[each.request.asset], by_asset)
+        for each in placed
     ]
-    await move(crossing, owners, hoards)
+    await move(crossing, owners, by_asset)
     return [
-        Gathered(order.asset, assets[order.asset].show(hoards[order.asset].total), has)
-        if order.asset in hoards
+        Gathered(order.asset, assets[order.asset].show(by_asset[order.asset].total), has)
+        if order.asset in by_asset
         else NoSuchAsset(code=order.asset)
         for (order, _), has in zip(placed, enough, strict=True)
     ]
 
 
-def _want(each: Placed[Gather], asset: Asset, hoards: Mapping[str, Hoard]) -> bool:
+def _reserve(each: Placed[Gather], asset: Asset, by_asset: Mapping[str, PlatformFunds]) -> bool:
     _, amount, most = each.request
     least = asset.parse(amount)
-    return hoards[asset.code].want(each.home, least, least if most is None else asset.parse(most))
+    return by_asset[asset.code].reserve(each.home, least, least if most is None else asset.parse(most))
 
 
 async def accounts_named(crossing: Crossing, cells: Iterable[int], name: str) -> dict[int, Owner]:
@@ -107,19 +108,23 @@ async def accounts_named(crossing: Crossing, cells: Iterable[int], name: str) ->
     return owners
 
 
-async def lock(crossing: Crossing, owners: Mapping[int, Owner], assets: Sequence[str]) -> dict[str, Hoard]:
+async def lock(
+    crossing: Crossing, owners: Mapping[int, Owner], assets: Sequence[str]
+) -> dict[str, PlatformFunds]:
     """Lock the platform's balances, cell by cell; return what it has, by asset."""
     balances: dict[str, dict[int, Balance]] = {asset: {} for asset in assets}
     for cell, owner in sorted(owners.items()):
         locked = await ledger.lock(await enter(crossing, cell), [(owner.id, asset) for asset in assets])
         for (_, asset), balance in locked.items():
             balances[asset][cell] = balance
-    return {asset: Hoard(of_asset) for asset, of_asset in balances.items()}
+    return {asset: PlatformFunds(of_asset) for asset, of_asset in balances.items()}
 
 
-async def move(crossing: Crossing, owners: Mapping[int, Owner], hoards: Mapping[str, Hoard]) -> None:
+async def move(
+    crossing: Crossing, owners: Mapping[int, Owner], by_asset: Mapping[str, PlatformFunds]
+) -> None:
     """Move between the platform's accounts, whose balances are locked, until each has what it is to have."""
-    wholes = [_whole(owners, asset, hoard) for asset, hoard in hoards.items() if hoard.changes()]
+    wholes = [_whole(owners, asset, funds) for asset, funds in by_asset.items() if funds.changes()]
     outcomes, pending = await posting.decide(crossing, wholes)
     posted = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
     if len(posted) < len(outcomes):
@@ -128,12 +133,12 @@ async def move(crossing: Crossing, owners: Mapping[int, Owner], hoards: Mapping[
     await posting.write(crossing, pending, [events], {owner.id: owner for owner in owners.values()})
 
 
-def _whole(owners: Mapping[int, Owner], asset: str, hoard: Hoard) -> Whole:
+def _whole(owners: Mapping[int, Owner], asset: str, funds: PlatformFunds) -> Whole:
     """Return the entry of what moves, those who give first. Its home is a cell that gets."""
-    changes = sorted(hoard.changes().items(), key=lambda change: change[1])
+    changes = sorted(funds.changes().items(), key=lambda change: change[1])
     home, _ = changes[-1]
     number = owners[home].id
-    key = f"gather:{number}:{asset}:{hoard.balances[home].seq}"
+    key = f"gather:{number}:{asset}:{funds.balances[home].seq}"
     lines = tuple(Posting(owners[cell].id, Bucket.AVAILABLE, amount, asset) for cell, amount in changes)
     return Whole(Entry(KIND, ("platform", str(number)), key, lines), home)
 
