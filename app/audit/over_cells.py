@@ -34,8 +34,8 @@ async def run(
 ) -> AuditReport:
     """Run every check in every cell, as `running.run` does in one; all of a sample's time together is `sample.seconds`.
 
-    Of a sample all cells are looked at at once: one after the other, each would have a part of that time only. Whatever one cell owes another cancels: each half of a crossing is looked for in all others, and clearing sums to
-    zero over all.
+    A sample is of all cells at once: one after the other, each would have a part of the time only. Whatever one cell
+    owes another cancels: each half of a crossing is looked for in all others, and clearing sums to zero over all.
     """
     if len(cells) == 1:
         return await running.run(cells.engines[0], fetch_coins, sample, derive_xpubs, rest)

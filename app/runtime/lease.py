@@ -242,3 +242,8 @@ RENEW: Final = sa.text(
     WHERE leases.holder = excluded.holder OR excluded.expires - leases.expires > interval '{SECONDS} seconds'
     RETURNING name"""  # noqa: S608  a constant of this module
 )
+"""Take or renew leases. A lease of another holder that lasts SECONDS is taken once it has run out.
+
+The constant stands in the statement itself: a distributed engine takes no parameter in ON CONFLICT. Rows of `runtime.sharing`
+last less, and have their holder in their names: nobody else ever asks for those.
+"""

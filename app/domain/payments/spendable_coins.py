@@ -141,7 +141,7 @@ def _spendable(
         Spendable(outpoint, Koinu(row["amount"]), _TIERS[row["tier"]]) for outpoint, row in keyed
     )
     return SpendableCoins(
-        tuple(coins_by_outpoint),  # each payment of a batch sorts them again, which is fast so
+        tuple(coins_by_outpoint),  # in one order, whatever the plan of the statement was
         {
             outpoint: Path(row["account_id"], row["branch"], row["index"], bytes(row["script"]))
             for outpoint, row in keyed
