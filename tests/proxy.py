@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -29,6 +30,7 @@ class Proxy:
         server_reader, server_writer = await asyncio.open_unix_connection(self.target)
         for source, sink in ((reader, server_writer), (server_reader, writer)):
             task = asyncio.create_task(_pass_on(source, sink, open_gate))
+            task.add_done_callback(partial(_close, sink))
             self._tasks.add(task)
 
     async def close(self) -> None:
@@ -41,14 +43,16 @@ async def _pass_on(
     source: asyncio.StreamReader, sink: asyncio.StreamWriter, open_gate: asyncio.Event
 ) -> None:
     with suppress(ConnectionError):
-        try:
-            while piece := await source.read(1 << 16):
-                await open_gate.wait()
-                sink.write(piece)
-                await sink.drain()
+        while piece := await source.read(1 << 16):
             await open_gate.wait()
-        finally:
-            sink.close()
+            sink.write(piece)
+            await sink.drain()
+        await open_gate.wait()
+
+
+def _close(sink: asyncio.StreamWriter, _: asyncio.Task[None]) -> None:
+    """Close also for a task that was cancelled before its first step."""
+    sink.close()
 
 
 @asynccontextmanager

@@ -75,6 +75,8 @@ class Fickle:
         task = asyncio.create_task(one.serve(reader, writer))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+        # A task that is cancelled before its first step closes nothing itself.
+        task.add_done_callback(lambda _: writer.close())
 
     def _behave(self, request: Request, writer: asyncio.StreamWriter) -> Any:
         [behave] = [well] if self.calm else self.chance.choices(list(WHIMS), list(WHIMS.values()))
