@@ -1,4 +1,4 @@
-"""Starts the command that the command line names; `serve` loads nothing of the others, which are in `app.cli`."""
+"""Starts the command that the command line names. What each does is in `app.cli`, and is loaded when it runs."""
 
 import gc
 import sys
@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from app import VERSION
-from app.runtime import stopping
+from app.runtime import interrupts
+
+COLLECTED_AT = 50_000
+"""How many objects are made before Python looks for garbage: what is imported stays, and looking takes a fifth of a start."""
 
 commands = typer.Typer(
     add_completion=False,
@@ -46,7 +49,7 @@ def serve(
 
 
 def with_all() -> typer.Typer:
-    """Return all commands: the others load tables, progress bars and the demo as well."""
+    """Return all commands."""
     from app.cli import commands as others
 
     others.add_to(commands)
@@ -55,9 +58,12 @@ def with_all() -> typer.Typer:
 
 def main() -> None:
     """Carry out the command line."""
-    gc.disable()  # what is imported stays; looking for garbage in it takes a fifth of a start
-    with stopping.interrupted_by_signals():
-        (commands if sys.argv[1:2] == ["serve"] else with_all())(prog_name="kennel")
+    serves = sys.argv[1:2] == ["serve"]
+    gc.set_threshold(COLLECTED_AT)
+    if serves:
+        gc.disable()  # until all is loaded
+    with interrupts.interrupted_by_signals():
+        (commands if serves else with_all())(prog_name="kennel")
 
 
 if __name__ == "__main__":

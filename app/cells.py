@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from app.errors import OperatorError
+
 MOST: Final = 64
 SHARED: Final = "common"
 """The schema of what all cells share."""
@@ -18,7 +20,7 @@ _LAST: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits +
 assert len(_LAST) == MOST  # noqa: S101  limits that depend on each other say so
 
 
-class WrongCells(Exception):
+class WrongCells(OperatorError):
     """KENNEL_CELLS is {0}, but the database was first started with {1}, and that never changes: set it to {1}."""
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from app.chain.node import Node
 from app.chain.rpc import NodeTrouble
 from app.config.settings import Settings
+from app.errors import OperatorError
 
 if TYPE_CHECKING:  # the production image has no devnet
     from devnet.devnet import Devnet
@@ -20,7 +21,7 @@ NO_DEVNET: Final = (
 )
 
 
-class NoNode(Exception):
+class NoNode(OperatorError):
     """There is no node to start with; the message is a sentence for the operator."""
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import coincurve
 
+from app.errors import OperatorError
 from app.runtime import new_file
 
 RELAY_KEY_FILE: Final = "relay.key"
@@ -18,7 +19,7 @@ _TOKEN_BYTES: Final = 15
 _LONGEST: Final = 1_000
 
 
-class RelayKeyRefused(Exception):
+class RelayKeyRefused(OperatorError):
     """The key cannot be read or made; the message is a sentence for the operator."""
 
 

@@ -12,6 +12,7 @@ from app.cells import Cell
 from app.chain import keys, seed_record
 from app.chain.seed_record import Cost, SeedRecord
 from app.domain.dogecoin import REGTEST, Network
+from app.errors import OperatorError
 from app.runtime import folders
 
 ENTROPY_BYTES = 32  # 24 words
@@ -19,7 +20,7 @@ ALL = Cell()
 """All of an installation with one cell."""
 
 
-class SeedRefused(Exception):
+class SeedRefused(OperatorError):
     """The seed file cannot be used as it is; the message is a sentence for the operator."""
 
 

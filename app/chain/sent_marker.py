@@ -10,6 +10,7 @@ from typing import Final
 from app.cells import Cell
 from app.domain import installation
 from app.domain.installation import InstallationState
+from app.errors import OperatorError
 from app.runtime import folders
 
 SENT_FILE: Final = "sent.json"
@@ -31,7 +32,7 @@ class NotRemembered(OSError):
     """What is sent cannot be remembered, so nothing is sent; the message is a sentence for the operator."""
 
 
-class NotReadable(Exception):
+class NotReadable(OperatorError):
     """The file is not what Kennel has written; the message is a sentence for the operator."""
 
 

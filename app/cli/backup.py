@@ -1,4 +1,4 @@
-"""The commands `backup` (write everything into one encrypted file) and `restore` (make a Kennel of it again)."""
+"""What `backup` (write everything into one encrypted file) and `restore` (make a Kennel of it again) do."""
 
 import asyncio
 import hashlib
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -32,11 +32,8 @@ NEXT: Final = (
     "(docs/backup-and-recovery.md)."
 )
 
-New = Annotated[Path, typer.Argument(help="A new file.")]
-Made = Annotated[Path, typer.Argument(help="What `kennel backup` has written.", exists=True, dir_okay=False)]
 
-
-def backup(file: New) -> None:
+def backup(file: Path) -> None:
     """Write database, seed file, marker and relay key into one encrypted file, beside a running Kennel or without one."""
     if file.exists():
         sys.exit(f"kennel: {file} is there already.")  # before anybody types a passphrase
@@ -51,7 +48,7 @@ def backup(file: New) -> None:
             sys.exit(f"kennel: {file} cannot be written: {error}.")
 
 
-def restore(file: Made) -> None:
+def restore(file: Path) -> None:
     """Make a home and a database of a backup. The database must be empty; files that are in the home stay."""
     settings = read_settings()
     with errors_in_one_sentence():

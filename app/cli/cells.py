@@ -1,42 +1,33 @@
-"""The commands `cells` and `cells move`: where each cell lies, how full it is, and another server for it."""
+"""What `cells` and `cells move` do: where each cell lies, how full it is, and another server for it."""
 
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 from sqlalchemy import exc
 
-from app.cli.command import started
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone, started
 from app.db import Db, reads, sqlstate
 from app.db.database import Database
 from app.domain.monitoring import cell as monitoring
 from app.domain.monitoring.cell import CellFigures
 
-cells = typer.Typer(invoke_without_command=True, help="Where the cells lie and how full they are.")
 HERE: Final = "here"
 """The server of all cells of a plain PostgreSQL."""
 _NODE: Final = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
 
 
-@cells.callback()
-def show(context: typer.Context) -> None:
-    """Show each cell: its schema, the server that it lies on, its accounts and size, and its last block."""
-    if context.invoked_subcommand is None:
-        with started(beside=True) as (_, database):
-            Console().print(table(asyncio.run(figures(database))))
+def show() -> None:
+    """Show each cell."""
+    with started(beside=True) as (_, database):
+        Console().print(table(asyncio.run(figures(database))))
 
 
-@cells.command()
-def move(
-    number: Annotated[int, typer.Argument(help="The number of the cell.", min=0)],
-    node: Annotated[str, typer.Argument(help="The server, as host:port.")],
-) -> None:
+def move(number: int, node: str) -> None:
     """Move a cell to another server of the same Citus. Kennel goes on meanwhile."""
     with started(beside=True) as (_, database):
         Console(soft_wrap=True).print(asyncio.run(moved(database, number, node)))

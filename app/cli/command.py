@@ -5,47 +5,25 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import configured_node
-from app.cells import WrongCells
-from app.chain.relay_key import RelayKeyRefused
-from app.chain.seed_file import SeedFile, SeedRefused
-from app.chain.sent_marker import NotReadable
 from app.cli import database as databases
-from app.cli.maintenance import CannotBeDone
-from app.cli.ports import PortTaken
 from app.config import sources
 from app.config.settings import Settings
-from app.config.values import SettingsError
-from app.configured_node import NoNode
 from app.db import is_outage
 from app.db.all_cells import AllCells
-from app.db.database import Database, DatabaseUnavailable
-from app.db.embedded.programs import EmbeddedError
-from app.domain import dogecoin
+from app.db.database import Database
+from app.errors import OperatorError
 from app.runtime import logs
-from app.runtime.http.server import CannotListen
 
 Result = TypeVar("Result")
 
-SENTENCES: Final = (
-    DatabaseUnavailable,
-    WrongCells,
-    SettingsError,
-    SeedRefused,
-    RelayKeyRefused,
-    CannotListen,
-    EmbeddedError,
-    NoNode,
-    PortTaken,
-    CannotBeDone,
-    NotReadable,
-)
-"""Errors whose messages are sentences for the operator."""
+
+class CannotBeDone(OperatorError):
+    """What the operator asked for cannot be done; the message says why."""
 
 
 def read_settings(variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
@@ -71,6 +49,8 @@ def started(
     settings = read_settings(variables)
     with errors_in_one_sentence():
         if not beside:
+            from app import configured_node
+
             configured_node.check(settings)
         with databases.reached(settings, beside=beside, meanwhile=meanwhile) as database:
             yield settings, database
@@ -81,10 +61,10 @@ def errors_in_one_sentence() -> Iterator[None]:
     """End the program with a sentence where the operator can mend what is wrong, and not with a traceback."""
     try:
         yield
-    except SENTENCES as error:
+    except OperatorError as error:
         sys.exit(f"kennel: {error}")
     except ExceptionGroup as group:
-        sentences, others = group.split(SENTENCES)
+        sentences, others = group.split(OperatorError)
         if others is not None or sentences is None:
             raise
         first: BaseException = sentences
@@ -123,8 +103,3 @@ async def on_cells(database: Database, work: Callable[[AllCells], Awaitable[Resu
 async def on_shared(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
     """Do work that is about what all cells share: it is found from each of them."""
     return await on_cells(database, lambda cells: work(cells.engines[0]))
-
-
-def seed_file(settings: Settings) -> SeedFile:
-    """Return the seed file of this home, which may not exist."""
-    return SeedFile(settings.home / "seed.json", dogecoin.network_by_name(settings.network))

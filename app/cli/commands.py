@@ -1,86 +1,106 @@
-"""All commands but `serve`. Those of more than a few lines have files of their own."""
+"""The lines of all commands but `serve`: their words and helps. What a command does is loaded when it runs."""
 
-import asyncio
-import gc
-import sys
-from functools import partial
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from app import configured_node
-from app.audit import AuditReport, DeriveXpubs, over_cells
-from app.cli import audit_table, backup, maintenance, ports, progress, recover, rename
-from app.cli.books import export, verify
-from app.cli.cells import cells
-from app.cli.command import errors_in_one_sentence, on_cells, read_settings, seed_file, started
-from app.cli.demo.running import show as show_demo
-from app.cli.keys import keys
-from app.cli.report import report
-from app.config.settings import Settings
-from app.db.database import Database
-from app.domain import dogecoin, payments
-from app.domain.installation import Installation
-from app.runtime import stopping
-from app.workers import questions
+from app.cli import groups
 
-cold = typer.Typer(no_args_is_help=True, help="What lies in cold storage.")
-seed = typer.Typer(no_args_is_help=True, help="The seed that all keys come from.")
+MOST_COINS: Final = 700
+ACCOUNTS: Final = 1_000
+GAP: Final = 1_000
+"""Limits that helps name, as `payments.LARGEST` and `app.chain.recovery` have them: a test compares them."""
+REPORT_WORDS: Final = ("from", "to", "account", "prefix", "asset", "group_by", "timezone", "format")
+
+Line = Callable[..., None]
+NewExport = Annotated[Path, typer.Argument(help="A new file; with .gz at its end it is compressed.")]
+Exported = Annotated[
+    Path, typer.Argument(help="What `kennel export` has written.", exists=True, dir_okay=False)
+]
+NewBackup = Annotated[Path, typer.Argument(help="A new file.")]
+Backup = Annotated[
+    Path, typer.Argument(help="What `kennel backup` has written.", exists=True, dir_okay=False)
+]
+From = Annotated[int, typer.Option("--from", help="The height of the first block to be read again.", min=0)]
+Birth = Annotated[
+    int | None,
+    typer.Option("--from", help="The first block that can hold a payment; else the seed's birth.", min=0),
+]
+Accounts = Annotated[
+    int | None,
+    typer.Option(
+        "--accounts", help=f"How many accounts to look at; else all of the seed file, {ACCOUNTS:,} at least."
+    ),
+]
+Gap = Annotated[
+    int | None,
+    typer.Option(
+        help="How many unpaid addresses may follow one another before the next paid one; "
+        f"else {GAP:,}, and what `kennel restored` has left out."
+    ),
+]
+Words = Annotated[
+    bool,
+    typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too."),
+]
+
+
+class ReportName(StrEnum):
+    """The reports."""
+
+    INVOICES = "invoices"
+    PAYMENTS = "payments"
+    LEDGER = "ledger"
+    FEES = "fees"
+    BALANCES = "balances"
 
 
 def add_to(commands: typer.Typer) -> None:
     """Add them, in the order of the help."""
-    gc.enable()
-    for command in (demo, devnet, migrate, audit, resume, cover, restored, consolidate):
-        commands.command()(command)
-    commands.add_typer(seed, name="seed")
-    commands.add_typer(keys, name="key")
-    commands.add_typer(cold, name="cold")
-    commands.add_typer(cells, name="cells")
-    for other in (
-        recover.rescan,
-        recover.recover,
-        rename.rename,
-        export.export,
-        verify.verify,
-        report,
-        backup.backup,
-        backup.restore,
+    before: Sequence[Line] = (demo, devnet, migrate, audit, resume, cover, restored, consolidate)
+    after: Sequence[Line] = (rescan, recover, rename, export, verify, report, backup, restore)
+    for line in before:
+        commands.command()(line)
+    for name, group in (
+        ("seed", groups.seed),
+        ("key", groups.keys),
+        ("cold", groups.cold),
+        ("cells", groups.cells),
     ):
-        commands.command()(other)
+        commands.add_typer(group, name=name)
+    for line in after:
+        commands.command()(line)
 
 
 def demo() -> None:
     """Run Kennel with all it needs, and show an invoice from its issue to its payment."""
-    with started() as (settings, database):
-        stopping.until_stopped(lambda stop: show_demo(settings, database, stop))
+    from app.cli.demo import running
+
+    running.demo()
 
 
 def devnet() -> None:
     """Run the regtest node alone, as a merchant's tests may want it."""
-    settings = read_settings()
-    with errors_in_one_sentence():
-        ports.check(ports.of_devnet(settings))
-        stopping.until_stopped(lambda stop: _devnet(settings, stop))
+    from app.cli import serve
+
+    serve.devnet()
 
 
 def migrate() -> None:
     """Bring the database to the schema of this version; every start does so too."""
-    with started(beside=True) as (_, database):
-        if database.map.cells == 1:
-            asyncio.run(database.upgrade())
-            return
-        with progress.shown(Console(highlight=False, soft_wrap=True)) as advance:
-            asyncio.run(database.upgrade(partial(advance, "Migrating cells")))
+    from app.cli import operations
+
+    operations.migrate()
 
 
 def audit() -> None:
     """Check the books against each other; exit with 1 if they are wrong, with 2 if only coins lack."""
-    with started(beside=True) as (settings, database):
-        report = asyncio.run(_audit(settings, database))
-    audit_table.show(report)
-    sys.exit(audit_table.exit_code(report))
+    from app.cli.books import audit
+
+    audit.audit()
 
 
 def resume(
@@ -90,15 +110,16 @@ def resume(
     ] = "0",
 ) -> None:
     """Let payments go on after something has paused them."""
-    with started(beside=True) as (settings, database):
-        print(asyncio.run(_resume(settings, database, payouts=payouts, owing=owing)))
+    from app.cli import operations
+
+    operations.resume(payouts=payouts, owing=owing)
 
 
 def cover() -> None:
     """Let KENNEL_PLATFORM_ACCOUNT bear what balances show beyond the coins that there are."""
-    with started(beside=True) as (settings, database):
-        platform = settings.platform_account
-        print(asyncio.run(on_cells(database, lambda cells: maintenance.cover(cells, platform))))
+    from app.cli import operations
+
+    operations.cover()
 
 
 def restored(
@@ -107,70 +128,79 @@ def restored(
     ] = False,
 ) -> None:
     """Go on with a database that was restored from a backup, so that nothing is paid or given out twice."""
-    with started(beside=True) as (settings, database):
-        home, network = settings.home, dogecoin.network_by_name(settings.network)
-        work = on_cells(database, lambda cells: maintenance.restored(cells, home, network, anyway=anyway))
-        print(asyncio.run(work))
+    from app.cli import operations
+
+    operations.restored(anyway=anyway)
 
 
 def consolidate(
-    at_most: Annotated[
-        int, typer.Option("--at-most", min=2, max=payments.LARGEST, help="How many coins.")
-    ] = 500,
+    at_most: Annotated[int, typer.Option("--at-most", min=2, max=MOST_COINS, help="How many coins.")] = 500,
 ) -> None:
     """Merge the smallest coins into one, at the cost of KENNEL_PLATFORM_ACCOUNT."""
-    with started(beside=True) as (settings, database):
-        network, payer = dogecoin.network_by_name(settings.network), settings.platform_account
-        work = on_cells(database, lambda cells: maintenance.consolidate(cells, network, payer, at_most))
-        print(asyncio.run(work))
+    from app.cli import operations
+
+    operations.consolidate(at_most)
 
 
-@cold.command("return")
-def give_return_address() -> None:
-    """Print an address: what is paid to it is money from cold storage, and no account's deposit."""
-    with started(beside=True) as (settings, database):
-        network = dogecoin.network_by_name(settings.network)
-        terms = Installation(network, settings.confirmations, str, settings.platform_account)
-        print(asyncio.run(on_cells(database, lambda cells: maintenance.cold_return(cells, terms))))
+def rescan(height: From) -> None:
+    """Read the blocks from a height on again, beside a running Kennel or without one."""
+    from app.cli import recover
+
+    recover.rescan(height)
 
 
-@seed.command("show")
-def show_seed(
-    again: Annotated[
-        bool, typer.Option("--again", help="Show the words although they were shown before.")
-    ] = False,
+def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
+    """Make a lost database again from the seed and the chain; the database must be empty."""
+    from app.cli import recover
+
+    recover.recover((number, gap, height), words=words)
+
+
+def rename(old: str, new: str) -> None:
+    """Give an account another foreign_id."""
+    from app.cli import rename
+
+    rename.rename(old, new)
+
+
+def export(file: NewExport) -> None:
+    """Write every entry with its seals to a file, beside a running Kennel or without one."""
+    from app.cli.books import export
+
+    export.export(file)
+
+
+def verify(file: Exported) -> None:
+    """Prove a file of `kennel export`: its seals hold, its entries balance; exit with 1 if not."""
+    from app.cli.books import verify
+
+    verify.verify(file)
+
+
+def report(
+    name: Annotated[ReportName, typer.Argument(help="Which report.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"What it is about, as account=shop-1: {', '.join(REPORT_WORDS)}."),
+    ] = None,
+    *,
+    rows: Annotated[bool, typer.Option("--rows", help="The postings that its sums are made of.")] = False,
 ) -> None:
-    """Print the 24 words, once: write them down, they restore every coin."""
-    settings = read_settings()
-    with errors_in_one_sentence():
-        print(seed_file(settings).show_once(settings.seed_passphrase or "", again=again))
+    """Write a report to standard output, as CSV or with format=json."""
+    from app.cli.books import report
+
+    report.report(name.value, words or (), rows=rows)
 
 
-async def _devnet(settings: Settings, stop: asyncio.Event) -> None:
-    async with configured_node.devnet(settings) as node:
-        print(f"Devnet runs: JSON-RPC on {node.rpc_url}, announcements on {node.zmq_endpoint}.", flush=True)
-        await asyncio.wait([asyncio.ensure_future(stop.wait()), asyncio.ensure_future(node.stopping.wait())],
-                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+def backup(file: NewBackup) -> None:
+    """Write database, seed file, marker and relay key into one encrypted file, beside a running Kennel or without one."""
+    from app.cli import backup
+
+    backup.backup(file)
 
 
-async def _audit(settings: Settings, database: Database) -> AuditReport:
-    keys = _keys(settings)
-    async with configured_node.beside(settings) as node:
-        coins = questions.coins_of(node)
-        return await on_cells(database, lambda cells: over_cells.run(cells, coins, derive_xpubs=keys))
+def restore(file: Backup) -> None:
+    """Make a home and a database of a backup. The database must be empty; files that are in the home stay."""
+    from app.cli import backup
 
-
-def _keys(settings: Settings) -> DeriveXpubs | None:
-    """Return what derives accounts' keys, where the seed is here and can be opened."""
-    file = seed_file(settings)
-    if not file.path.exists() or (settings.seed_passphrase is None and settings.network != "regtest"):
-        return None
-    return file.open(settings.seed_passphrase or "").xpubs
-
-
-async def _resume(settings: Settings, database: Database, *, payouts: bool, owing: str) -> str:
-    amount = maintenance.amount(owing)
-    async with configured_node.beside(settings) as node:
-        return await on_cells(
-            database, lambda cells: maintenance.resume(cells, node, with_payouts=payouts, owing=amount)
-        )
+    backup.restore(file)

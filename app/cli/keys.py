@@ -1,10 +1,11 @@
-"""The commands `key create`, `key authorize`, `key list` and `key revoke`: who may use the merchant's API."""
+"""What `key create`, `key authorize`, `key list` and `key revoke` do: who may use the merchant's API."""
 
 import asyncio
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 import typer
@@ -12,19 +13,15 @@ from rich.console import Console
 from rich.table import Column, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api.access import authentication, authorize
 from app.cli import operator
-from app.cli.command import on_shared, started
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone, on_shared, started
 from app.domain import access
-from app.domain.access import SCOPES, ApiKey, NewKey, Reach
+from app.domain.access import ApiKey, NewKey, Reach
 from app.domain.pages import PageRequest
 from app.domain.refusals import Refusal
 
-keys = typer.Typer(no_args_is_help=True, help="The keys that open the merchant's API.")
 LISTED: Final = 1_000
 _UNITS: Final = {"d": "days", "h": "hours"}
-_SCOPES: Final = ", ".join(SCOPES)
 
 
 def expiry(text: str, now: datetime) -> datetime | None:
@@ -83,22 +80,15 @@ def _day(moment: datetime | None) -> str:
     return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-@keys.command("create")
-def create(
-    scope: Annotated[list[str], typer.Option(help=f"What it may do; as often as needed: {_SCOPES}.")],
-    account: Annotated[
-        list[str] | None, typer.Option(help="An account that it reaches; all without.")
-    ] = None,
-    prefix: Annotated[str, typer.Option(help="Or: how the names of its accounts begin.")] = "",
-    expires: Annotated[str, typer.Option(help="When it ends: 90d, 12h, or a time with its zone.")] = "",
-    description: Annotated[str, typer.Option(help="Whose it is, for your own list.")] = "",
-) -> None:
-    """Make a key and print it, once: only its hash is stored."""
+def create(scopes: Sequence[str], whose: tuple[Sequence[str], str], expires: str, description: str) -> None:
+    """Make a key for accounts by their names or their prefix (none: for all), and print it, once."""
+    from app.api.access import authentication
+
     with started(beside=True) as (_, database):
         secret = secrets.token_urlsafe(32)
-        reach = Reach(frozenset(account or ()), prefix)
+        reach = Reach(frozenset(whose[0]), whose[1])
         ends = expiry(expires, datetime.now(UTC))
-        new = _checked(authentication.digest_of(secret), frozenset(scope), reach, description, ends)
+        new = _checked(authentication.digest_of(secret), frozenset(scopes), reach, description, ends)
         made = asyncio.run(on_shared(database, lambda engine: make(engine, new)))
     typer.echo(authentication.written(made.id, secret))
     typer.echo(f"Key {made.id}. It is shown only now.", err=True)
@@ -115,6 +105,8 @@ def _checked(
 
 async def link_to(engine: AsyncEngine, address: str) -> str:
     """Return the address of the page with a link in it that grants what it asks for, once."""
+    from app.api.access import authentication, authorize
+
     try:
         asked = authorize.read(dict(parse_qsl(urlsplit(address).query)))
     except (Refusal, ValueError) as wrong:
@@ -126,21 +118,14 @@ async def link_to(engine: AsyncEngine, address: str) -> str:
     return f"{address}&link={secret}"
 
 
-@keys.command("authorize")
-def authorize_page(
-    address: Annotated[
-        str, typer.Argument(help="Where your shop has led you: http://.../authorize?name=...")
-    ],
-) -> None:
-    """Print a link to the page on which you grant a shop's plugin its key, without a token or another key."""
+def authorize(address: str) -> None:
+    """Print a link to the page that grants a shop's plugin its key."""
     with started(beside=True) as (_, database):
         typer.echo(asyncio.run(on_shared(database, lambda engine: link_to(engine, address))))
-    typer.echo(
-        "Open it within 15 minutes, look at what is asked for, and grant it: it is good for once.", err=True
-    )
+    sentence = "Open it within 15 minutes, look at what is asked for, and grant it: it is good for once."
+    typer.echo(sentence, err=True)
 
 
-@keys.command("list")
 def show() -> None:
     """Show the keys, without their secrets."""
     with started(beside=True) as (_, database):
@@ -148,8 +133,7 @@ def show() -> None:
     Console().print(table(every))
 
 
-@keys.command("revoke")
-def revoke(number: Annotated[int, typer.Argument(help="The key's number, as in the list.")]) -> None:
+def revoke(number: int) -> None:
     """End a key for good."""
     with started(beside=True) as (_, database):
         typer.echo(asyncio.run(on_shared(database, lambda engine: end(engine, number))))

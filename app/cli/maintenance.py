@@ -13,6 +13,7 @@ from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_file import SeedFile
 from app.chain.sent_marker import SentMarker
 from app.cli import operator
+from app.cli.command import CannotBeDone
 from app.db import Db
 from app.db.all_cells import AllCells
 from app.domain import blocks, cold, crossings, installation
@@ -22,10 +23,6 @@ from app.domain.installation import Installation, InstallationState, NewHistory
 from app.domain.payments import consolidation, pause, payouts
 from app.domain.refusals import Refusal
 from app.money import NOTHING, BadAmount, Koinu, parse, show
-
-
-class CannotBeDone(Exception):
-    """What the operator asked for cannot be done; the message says why."""
 
 
 async def resume(

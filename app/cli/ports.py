@@ -7,6 +7,7 @@ from typing import Final
 
 from app.config.settings import PREFIX, Settings
 from app.config.values import Bind
+from app.errors import OperatorError
 
 _REASONS: Final = {
     errno.EADDRINUSE: "taken",
@@ -15,7 +16,7 @@ _REASONS: Final = {
 }
 
 
-class PortTaken(Exception):
+class PortTaken(OperatorError):
     """{0} is {1}: stop what listens there, or set {2} to another host:port."""
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The commands `rescan` (read the chain again) and `recover` (make a lost database from it)."""
+"""What `rescan` (read the chain again) and `recover` (make a lost database from it) do."""
 
 import asyncio
 import getpass
@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,7 +24,8 @@ from app.chain.recovery import Recovery, RecoveryReport, SearchScope, Stopped
 from app.chain.rpc import NodeError, NodeTrouble
 from app.chain.seed_record import SeedRecord
 from app.cli import operator, progress
-from app.cli.command import cells_of, seed_file, started
+from app.cli.command import cells_of, started
+from app.cli.seed import seed_file
 from app.config.settings import Settings
 from app.db.all_cells import AllCells
 from app.db.database import Database
@@ -43,43 +43,19 @@ POLL_SECONDS: Final = 0.25
 ScopeOptions = tuple[int | None, int | None, int | None]
 """Accounts, gap and the first block; None where the operator left one out."""
 
-From = Annotated[int, typer.Option("--from", help="The height of the first block to be read again.", min=0)]
-Birth = Annotated[
-    int | None,
-    typer.Option("--from", help="The first block that can hold a payment; else the seed's birth.", min=0),
-]
-Accounts = Annotated[
-    int | None,
-    typer.Option(
-        "--accounts",
-        help=f"How many accounts to look at; else all of the seed file, {recovery.ACCOUNTS:,} at least.",
-    ),
-]
-Gap = Annotated[
-    int | None,
-    typer.Option(
-        help="How many unpaid addresses may follow one another before the next paid one; "
-        f"else {recovery.GAP:,}, and what `kennel restored` has left out."
-    ),
-]
-Words = Annotated[
-    bool,
-    typer.Option("--words", help="Ask for the 24 words, and make the seed file from them: it is lost too."),
-]
 
-
-def rescan(height: From) -> None:
-    """Read the blocks from a height on again, beside a running Kennel or without one."""
+def rescan(height: int) -> None:
+    """Read the blocks from a height on again."""
     with started(beside=True) as (settings, database), _errors_in_one_sentence():
         asyncio.run(_rescan(settings, database, height, _console()))
 
 
-def recover(number: Accounts = None, gap: Gap = None, height: Birth = None, *, words: Words = False) -> None:
-    """Make a lost database again from the seed and the chain; the database must be empty."""
+def recover(options: ScopeOptions, *, words: bool) -> None:
+    """Make a lost database again; with `words`, the seed file too from those that are typed."""
     with started() as (settings, database), _errors_in_one_sentence():
         if words:
-            seed_file(settings).create(settings.seed_passphrase or "", height, _typed_words())
-        asyncio.run(_recover(settings, database, (number, gap, height), _console()))
+            seed_file(settings).create(settings.seed_passphrase or "", options[2], _typed_words())
+        asyncio.run(_recover(settings, database, options, _console()))
 
 
 @contextmanager

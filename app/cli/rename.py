@@ -1,4 +1,4 @@
-"""The command `rename`: gives an account another foreign_id, wherever it is named."""
+"""What `rename` does: it gives an account another foreign_id, wherever it is named."""
 
 import asyncio
 import sys
@@ -7,8 +7,7 @@ import typer
 from sqlalchemy import exc
 
 from app.cli import operator
-from app.cli.command import on_cells, started
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone, on_cells, started
 from app.config import values
 from app.db import Db
 from app.db.all_cells import AllCells

@@ -1,9 +1,9 @@
-"""The command `serve`: it loads the rest of the program while an embedded PostgreSQL starts."""
+"""What `serve` does: it loads the rest of the program while an embedded PostgreSQL starts. And what `devnet` does."""
 
 import asyncio
 
 from app.cli import ports
-from app.cli.command import started
+from app.cli.command import errors_in_one_sentence, read_settings, started
 from app.config.settings import Settings
 from app.db.database import Database
 from app.runtime import stopping
@@ -35,6 +35,23 @@ async def _serve(settings: Settings, database: Database, stop: asyncio.Event) ->
     async with run.running(settings, database) as running:
         _say(running.admin, running.public)
         await stop.wait()
+
+
+def devnet() -> None:
+    """Run the regtest node alone until it is told to stop."""
+    settings = read_settings()
+    with errors_in_one_sentence():
+        ports.check(ports.of_devnet(settings))
+        stopping.until_stopped(lambda stop: _devnet(settings, stop))
+
+
+async def _devnet(settings: Settings, stop: asyncio.Event) -> None:
+    from app import configured_node
+
+    async with configured_node.devnet(settings) as node:
+        print(f"Devnet runs: JSON-RPC on {node.rpc_url}, announcements on {node.zmq_endpoint}.", flush=True)
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, node.stopping)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _say(admin: int, public: int) -> None:

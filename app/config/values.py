@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from app.db.database_url import WrongUrl
 from app.db.database_url import parse as parse_database_url
 from app.domain import accounts, characters, outbox
+from app.errors import OperatorError
 from app.events import mqtt_topics
 from app.events.address_filter import EVERYWHERE, Network
 from app.events.mqtt_topics import WrongTemplate
@@ -29,7 +30,7 @@ WORDS_OF_TYPES: Final[dict[Any, str]] = {
 }
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """The program does not start: one sentence that names the variable, and never a secret."""
 
 

@@ -16,6 +16,7 @@ from app.cells import Cell, CellMap
 from app.db import cells, database_url, migrate
 from app.db.connections import COMMAND_SECONDS, STATEMENTS, NoneWritable, opener
 from app.db.engine import READERS, open_engine, sqlstate
+from app.errors import OperatorError
 
 CONNECTIONS: Final = 40
 ONE_CELL: Final = CellMap()
@@ -42,7 +43,7 @@ class Shares(NamedTuple):
         return cls(loops, connections - loops - public - 1, public)
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(OperatorError):
     """The database of KENNEL_DATABASE_URL does not let us in: {0}."""
 
     def __str__(self) -> str:

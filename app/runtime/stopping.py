@@ -4,37 +4,16 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, redirect_stdout
-from types import FrameType
+from collections.abc import Callable, Coroutine
+from contextlib import redirect_stdout
 from typing import Any, Final, TextIO, cast
 
 import uvloop
 
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
-"""A second signal changes nothing: `make` passes on what its whole group gets, so that each comes twice."""
+from app.runtime import interrupts
+
 INTERRUPTED: Final = 130
 """The exit code after a second Ctrl-C."""
-
-
-@contextmanager
-def interrupted_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does; after it the program ends by the signal."""
-    received: list[int] = []
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        _ignore_stop_signals()
-        received.append(number)
-        raise KeyboardInterrupt
-
-    for number in _handled():
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        if received:
-            signal.signal(received[0], signal.SIG_DFL)
-            signal.raise_signal(received[0])
 
 
 def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
@@ -47,7 +26,7 @@ def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, _interrupt, stop)
-        for number in _handled():
+        for number in interrupts.handled():
             loop.add_signal_handler(number, stop.set)
         await start(stop)
 
@@ -55,7 +34,7 @@ def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
         with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
             uvloop.run(main())
     finally:
-        _ignore_stop_signals()  # what was opened before is closed now
+        interrupts.ignore()  # what was opened before is closed now
 
 
 class _Output:
@@ -88,16 +67,6 @@ class _Output:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self._stream.fileno())
         os.close(null)
-
-
-def _handled() -> list[signal.Signals]:
-    """Return the stop signals but those that the caller has us ignore, as nohup does with SIGHUP."""
-    return [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-
-
-def _ignore_stop_signals() -> None:
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(stop: asyncio.Event) -> None:

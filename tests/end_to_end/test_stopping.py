@@ -13,8 +13,8 @@ from tests.end_to_end.program import ROOT, Program
 
 OPEN_UNTIL_TOLD = """
 import time
-from app.runtime import stopping
-with stopping.interrupted_by_signals():
+from app.runtime import interrupts
+with interrupts.interrupted_by_signals():
     try:
         print("open", flush=True)
         time.sleep(60)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import audit
 from app.audit import Sample
 from app.chain.keys import Keyring
-from app.cli import audit_table
+from app.cli.books import audit as audit_table
 from app.db.tables import TREASURY, coins
 from app.domain import blocks, ledger, payments
 from app.domain.audit import Totals

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app import audit
 from app.audit import over_cells, running
 from app.audit.over_cells import TOGETHER
-from app.cli import audit_table
+from app.cli.books import audit as audit_table
 from app.db.all_cells import AllCells
 from app.domain import ledger
 from tests import divided_books as books

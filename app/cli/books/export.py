@@ -1,4 +1,4 @@
-"""The command `export`: writes the ledger to a file, cell by cell. `kennel verify` proves such a file."""
+"""What `export` does: it writes the ledger to a file, cell by cell. `kennel verify` proves such a file."""
 
 import asyncio
 import gzip
@@ -8,9 +8,8 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import IO, Any, Final
 
-import typer
 from rich.console import Console
 
 from app.cli import progress
@@ -133,10 +132,7 @@ class Plain:
         self._file.flush()
 
 
-New = Annotated[Path, typer.Argument(help="A new file; with .gz at its end it is compressed.")]
-
-
-def export(file: New) -> None:
+def export(file: Path) -> None:
     """Write every entry with its seals to a file, beside a running Kennel or without one."""
     if file.exists():
         sys.exit(f"kennel: {file} is there already.")

@@ -9,9 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import IO, Any, Final
 
-import typer
 from rich.console import Console
 
 from app.cli import progress
@@ -208,12 +207,7 @@ class _Proof:
             self.parts.append(self.ledger.contents)
 
 
-Written = Annotated[
-    Path, typer.Argument(help="What `kennel export` has written.", exists=True, dir_okay=False)
-]
-
-
-def verify(file: Written) -> None:
+def verify(file: Path) -> None:
     """Prove a file of `kennel export`: its seals hold, its entries balance; exit with 1 if not."""
     try:
         with progress.shown(export.console()) as advance:

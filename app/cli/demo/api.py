@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import httpx
 
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 
 READY_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 0.25

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from app import configured_node, run
 from app.cli import ports
+from app.cli.command import started
 from app.cli.demo import broker
 from app.cli.demo.api import DemoApi
 from app.cli.demo.shop.shop import Shop
@@ -22,8 +23,15 @@ from app.config.values import Bind, SettingsError
 from app.db.database import Database
 from app.events.address_filter import EVERYWHERE
 from app.run import Running
+from app.runtime import stopping
 
 REQUEST_SECONDS: Final = 10.0
+
+
+def demo() -> None:
+    """Run everything until it is told to stop."""
+    with started() as (settings, database):
+        stopping.until_stopped(lambda stop: show(settings, database, stop))
 
 
 async def show(settings: Settings, database: Database, stop: asyncio.Event) -> None:

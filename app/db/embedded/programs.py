@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from app.errors import OperatorError
+
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 COPIES = Path("/var/tmp")  # noqa: S108  a copy is used only if root made it
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(OperatorError):
     """The embedded PostgreSQL cannot run; the message is one sentence for the operator."""
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from app.errors import OperatorError
 from app.runtime.http.connection import HttpConnection
 from app.runtime.http.limits import Connections, Limits
 from app.runtime.http.refusals import Refuse
@@ -18,7 +19,7 @@ BACKLOG: Final = 2048
 TICK_SECONDS: Final = 1.0
 
 
-class CannotListen(Exception):
+class CannotListen(OperatorError):
     """Cannot listen on {0}: {1}."""
 
     def __str__(self) -> str:

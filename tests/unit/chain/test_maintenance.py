@@ -12,7 +12,7 @@ from app.chain.seed_file import SeedFile
 from app.chain.seed_record import Cost
 from app.chain.sent_marker import DatabaseBehind
 from app.cli import maintenance
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 from app.db.all_cells import AllCells
 from app.db.engine import open_engine
 from app.domain import accounts

@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli import cells as command
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 from app.db.database import Database
 from app.domain.monitoring.cell import CellFigures
 from tests import scenario

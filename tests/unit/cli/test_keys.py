@@ -6,7 +6,7 @@ from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli import keys
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 from app.domain.access import NewKey, Reach
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

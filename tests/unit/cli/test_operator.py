@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from app.__main__ import with_all
 from app.cli import keys, maintenance, operator
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 from app.db.all_cells import AllCells
 from app.db.tables import audit_log
 from app.domain.access import NewKey

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from app.chain.sent_marker import SentMarker, sent_file
-from app.cli import maintenance, rename, report
-from app.cli.books import export, verify
+from app.cli import maintenance, rename
+from app.cli.books import export, report, verify
 from app.cli.books.verify import BadFile
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 from app.config import sources
 from app.db.all_cells import AllCells
 from app.db.tables import CLAWBACK, account_names, audit_log, balances

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.api import application, context
 from app.api.access import authorize, authorize_page, redirects
 from app.cli import keys
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone
 from app.db.tables import api_keys, grant_links, key_grants
 from app.domain import access
 from app.domain.refusals import Invalid

@@ -1,19 +1,50 @@
-"""An audit as a table on standard output."""
+"""What `audit` does: it checks the books, and shows what it has found as tables."""
 
+import asyncio
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from app import money
-from app.audit import AuditReport
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app import configured_node, money
+from app.audit import AuditReport, DeriveXpubs, over_cells
 from app.cells import CellMap
+from app.cli.command import on_cells, started
+from app.cli.seed import seed_file
+from app.config.settings import Settings
+from app.db.database import Database
 from app.domain.audit import Totals
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from app.workers import questions
 
 WIDTH = 160
 """The width where the output is no terminal: a sentence that names a row stays on one line."""
 _SUMS: Final = ("customers", "clawback", "coins", "in_transit", "cold", "treasury", "difference")
+
+
+def audit() -> None:
+    """Check the books; end the program with 1 if they are wrong, with 2 if only coins lack."""
+    with started(beside=True) as (settings, database):
+        report = asyncio.run(_audit(settings, database))
+    show(report)
+    sys.exit(exit_code(report))
+
+
+async def _audit(settings: Settings, database: Database) -> AuditReport:
+    keys = _keys(settings)
+    async with configured_node.beside(settings) as node:
+        coins = questions.coins_of(node)
+        return await on_cells(database, lambda cells: over_cells.run(cells, coins, derive_xpubs=keys))
+
+
+def _keys(settings: Settings) -> DeriveXpubs | None:
+    """Return what derives accounts' keys, where the seed is here and can be opened."""
+    file = seed_file(settings)
+    if not file.path.exists() or (settings.seed_passphrase is None and settings.network != "regtest"):
+        return None
+    return file.open(settings.seed_passphrase or "").xpubs
 
 
 def show(report: AuditReport) -> None:
@@ -21,10 +52,6 @@ def show(report: AuditReport) -> None:
 
     Those of several cells follow those of all of them, with what each owes the others.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     console = Console(soft_wrap=True) if Console().is_terminal else Console(width=WIDTH)
     checks = Table("check", "rows", "", "what is wrong, or was not looked at")
     for finding in report.findings:
@@ -36,20 +63,14 @@ def show(report: AuditReport) -> None:
         console.print(Text(owing, "bold red"))
 
 
-def _sums(report: AuditReport) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
+def _sums(report: AuditReport) -> Table:
     sums = Table("asset", *(name.replace("_", " ") for name in _SUMS))
     for total in report.totals:
         sums.add_row(Text(total.asset), *map(total.shown, _SUMS))
     return sums
 
 
-def _sums_of_cells(report: AuditReport) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
+def _sums_of_cells(report: AuditReport) -> Table:
     names = (*_SUMS, "clearing")
     sums = Table("cell", "asset", *(name.replace("_", " ") for name in names))
     for cell, total in _by_cell(report):

@@ -1,38 +1,24 @@
-"""The command `report`: what `GET /reports` answers, written to standard output, with the same words."""
+"""What `report` does: it writes what `GET /reports` answers to standard output, with the same words."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Final, TypeVar
+from typing import Final, TypeVar
 
-import typer
 from pydantic import TypeAdapter, ValidationError
 
 from app.api import parameters
 from app.api.reports import order, reading, texts, views
 from app.api.reports.order import Filters
 from app.api.reports.reading import ReportOrder
-from app.cli.command import on_cells, started
-from app.cli.maintenance import CannotBeDone
+from app.cli.command import CannotBeDone, errors_in_one_sentence, on_cells, started
+from app.cli.commands import REPORT_WORDS
 from app.db.all_cells import AllCells
 from app.domain import accounts
 from app.domain.refusals import Refusal
 from app.domain.reports import REPORTS, Grouping, ReportFilter
 
-
-class ReportName(StrEnum):
-    """The reports."""
-
-    INVOICES = "invoices"
-    PAYMENTS = "payments"
-    LEDGER = "ledger"
-    FEES = "fees"
-    BALANCES = "balances"
-
-
-WORDS: Final = ("from", "to", "account", "prefix", "asset", "group_by", "timezone", "format")
 Value = TypeVar("Value")
 Write = Callable[[bytes], object]
 _MOMENT: Final[TypeAdapter[datetime]] = TypeAdapter(parameters.Moment)
@@ -40,22 +26,16 @@ _GROUPINGS: Final[TypeAdapter[str]] = TypeAdapter(order.GroupBy)
 _FORMATS: Final[TypeAdapter[str]] = TypeAdapter(order.Format)
 
 
-def report(
-    name: Annotated[ReportName, typer.Argument(help="Which report.")],
-    words: Annotated[
-        list[str] | None, typer.Argument(help=f"What it is about, as account=shop-1: {', '.join(WORDS)}.")
-    ] = None,
-    *,
-    rows: Annotated[bool, typer.Option("--rows", help="The postings that its sums are made of.")] = False,
-) -> None:
+def report(name: str, words: Sequence[str], *, rows: bool = False) -> None:
     """Write a report to standard output, as CSV or with format=json."""
-    pairs = _pairs(words or ())
+    with errors_in_one_sentence():
+        pairs = _pairs(words)
     with started(beside=True) as (settings, database):
 
         async def work(cells: AllCells) -> None:
             if pairs.get("account") != settings.platform_account:  # which all cells have
                 cells = await _having(cells, pairs.get("account"))
-            await write(cells, name.value, pairs, sys.stdout.buffer.write, rows=rows)
+            await write(cells, name, pairs, sys.stdout.buffer.write, rows=rows)
 
         asyncio.run(on_cells(database, work))
 
@@ -94,8 +74,8 @@ async def _parts(cells: AllCells, asked: ReportOrder, kind: str, *, rows: bool) 
 def _pairs(words: Sequence[str]) -> dict[str, str]:
     pairs = dict(word.partition("=")[::2] for word in words)
     for name in pairs:
-        if name not in WORDS:
-            raise CannotBeDone(f"A report is not divided by {name!r}; it takes {', '.join(WORDS)}.")
+        if name not in REPORT_WORDS:
+            raise CannotBeDone(f"A report is not divided by {name!r}; it takes {', '.join(REPORT_WORDS)}.")
     return pairs
 
 
