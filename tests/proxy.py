@@ -1,7 +1,7 @@
-"""A TCP proxy that can fall silent: it forwards nothing any more, and no side notices."""
+"""A TCP proxy that can fall silent: it forwards nothing any more, and no side notices. And it can say more than the server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,10 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(slots=True)
 class Proxy:
-    """Forwards to a socket of PostgreSQL. `silence` stops that for all open connections."""
+    """Forwards to a socket of PostgreSQL. `silence` stops that for all open connections.
+
+    After an answer that has the text `after` the client hears `message` too, as if the server had sent it.
+    """
 
     target: str
     port: int = 0
+    after: bytes = b""
+    message: bytes = b""
     _open: set[asyncio.Event] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -28,10 +33,14 @@ class Proxy:
         open_gate.set()
         self._open.add(open_gate)
         server_reader, server_writer = await asyncio.open_unix_connection(self.target)
-        for source, sink in ((reader, server_writer), (server_reader, writer)):
-            task = asyncio.create_task(_pass_on(source, sink, open_gate))
+        ways = ((reader, server_writer, bytes), (server_reader, writer, self._answer))
+        for source, sink, change in ways:
+            task = asyncio.create_task(_pass_on(source, sink, open_gate, change))
             task.add_done_callback(partial(_close, sink))
             self._tasks.add(task)
+
+    def _answer(self, piece: bytes) -> bytes:
+        return piece + self.message if self.after in piece else piece
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -40,12 +49,15 @@ class Proxy:
 
 
 async def _pass_on(
-    source: asyncio.StreamReader, sink: asyncio.StreamWriter, open_gate: asyncio.Event
+    source: asyncio.StreamReader,
+    sink: asyncio.StreamWriter,
+    open_gate: asyncio.Event,
+    change: Callable[[bytes], bytes],
 ) -> None:
     with suppress(ConnectionError):
         while piece := await source.read(1 << 16):
             await open_gate.wait()
-            sink.write(piece)
+            sink.write(change(piece))
             await sink.drain()
         await open_gate.wait()
 

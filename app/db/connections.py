@@ -102,6 +102,15 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
             raise
         return status
 
+    async def set_type_codec(self, *args: Any, **rest: Any) -> None:
+        """SQLAlchemy calls this on each new connection, and hands an error on as it is: nobody would take it for an outage."""
+        try:
+            await super().set_type_codec(*args, **rest)
+        except asyncpg.InterfaceError as error:
+            if not self.is_closed():
+                raise
+            raise ConnectionResetError("the database has closed the connection") from error
+
     async def _leave(self) -> None:
         """Roll back once more, without the transaction's own limits: the error has ended these."""
         with suppress(asyncpg.PostgresError):

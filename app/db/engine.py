@@ -143,9 +143,15 @@ def readers(engine: AsyncEngine, connections: int | None = None) -> Readers:
 
 
 def _invalidate_dead(context: sa.engine.ExceptionContext) -> None:
-    """Reuse no connection that was open when a server fell silent, or when it became read-only."""
+    """Reuse no connection that was open when a server fell silent, or when it became read-only.
+
+    SQLAlchemy hands some errors of the driver on as they are, and of others it makes its own. Of one that breaks while it
+    prepares a new connection it does not see by itself that the connection is lost.
+    """
     error = context.original_exception
-    broken = isinstance(error, TimeoutError | asyncpg.InternalClientError)
+    broken = isinstance(error, TimeoutError) or any(
+        isinstance(each, asyncpg.InternalClientError) for each in (error, error.__cause__)
+    )
     if broken or sqlstate(error) == READ_ONLY:
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
 

@@ -1,10 +1,19 @@
-"""What a connection is good for after the end of a transaction has failed."""
+"""What a connection is good for after the end of a transaction has failed, and what it is when it ends unexpectedly."""
+
+from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import database_url
+from app.db import database_url, is_outage
 from app.db.connections import opener
+from app.db.engine import open_engine
+from tests import proxy
+from tests.proxy import Proxy
 
 LONG = " " * 5_000_000
 """PostgreSQL reads it for longer than a millisecond, so the statement is over its time limit before it is run."""
@@ -54,3 +63,51 @@ async def test_a_commit_that_is_not_answered_ends_with_its_connection(database: 
         await connection.execute("COMMIT;")
 
     assert connection.is_closed()
+
+
+@pytest.fixture
+async def engine_by(database: str) -> AsyncIterator[tuple[Proxy, AsyncEngine]]:
+    """A proxy before the test's database, and connections by it."""
+    async with proxy.before(database) as (before, url):
+        engine = open_engine(url)
+        yield before, engine
+        await engine.dispose()
+
+
+async def ask(engine: AsyncEngine) -> None:
+    async with engine.connect() as db:
+        await db.execute(sa.text("SELECT 1"))
+
+
+async def test_a_connection_that_ends_before_sqlalchemy_has_prepared_it_is_an_outage(
+    engine_by: tuple[Proxy, AsyncEngine],
+) -> None:
+    _, engine = engine_by
+
+    def ended(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        connection = dialect.connect(*arguments, **options)
+        connection.driver_connection.terminate()
+        return connection
+
+    sa.event.listen(engine.sync_engine, "do_connect", ended)
+    with pytest.raises(OSError, match="closed") as raised:  # one of the errors that all loops outlast
+        await ask(engine)
+
+    assert is_outage(raised.value)
+
+
+FAREWELL = b"SFATAL\0C57P01\0Mterminating connection\0\0"
+
+
+async def test_a_server_that_says_good_bye_while_sqlalchemy_prepares_a_connection_is_an_outage(
+    engine_by: tuple[Proxy, AsyncEngine],
+) -> None:
+    """The driver has heard it by then, and not yet that the connection is closed."""
+    before, engine = engine_by
+    before.after = b"\x06public"  # SQLAlchemy asks for the schema, and then for more
+    before.message = b"E" + (len(FAREWELL) + 4).to_bytes(4, "big") + FAREWELL
+
+    with pytest.raises(DBAPIError, match="another operation") as raised:
+        await ask(engine)
+
+    assert is_outage(raised.value)
