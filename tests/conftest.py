@@ -145,7 +145,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 async def database(server: str, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """Yield the URL of a database for this test, or of a cell of one."""
     cell: Cell | None = getattr(request, "param", None)
-    async with cloned(server, TEMPLATE if cell is None else await _template_of(server, cell.cells)) as url:
+    async with cloned(server, TEMPLATE if cell is None else await template_of(server, cell.cells)) as url:
         yield url if cell is None else await _url_of(cell, url)
 
 
@@ -169,7 +169,7 @@ async def cells(server: str) -> AsyncIterator[MakeCells]:
     async with AsyncExitStack() as stack:
 
         async def make(count: int) -> Cells:
-            url = await stack.enter_async_context(cloned(server, await _template_of(server, count)))
+            url = await stack.enter_async_context(cloned(server, await template_of(server, count)))
             clone = divided.divided(url, count)
             if count > 1:
                 await divided.admit(clone)
@@ -216,7 +216,8 @@ _cell_templates: dict[int, str] = {}
 """Databases with several cells, by how many these are, made when the first test needs one."""
 
 
-async def _template_of(server: str, count: int) -> str:
+async def template_of(server: str, count: int) -> str:
+    """Return the name of a database with so many cells, to be cloned."""
     if count not in _cell_templates:
         name = f"{TEMPLATE}_{count}"
         await _administer(server, f"CREATE DATABASE {name}")

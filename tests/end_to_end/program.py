@@ -285,6 +285,11 @@ class Program(Process):
         self._own_node = node is None
         self.node = node or Node(rpc)
 
+    @property
+    def cells(self) -> int:
+        """How many cells it has."""
+        return int(self.settings.get("KENNEL_CELLS", "1"))
+
     def start(self) -> Self:
         """Start it on its home, new or not, and return when both listeners answer."""
         self.spawn()

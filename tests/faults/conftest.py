@@ -4,18 +4,25 @@ import asyncio
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.conftest import cloned
+from app.cells import CellMap
+from tests.conftest import TEMPLATE, cloned, template_of
 from tests.end_to_end.program import Devnet, Process, Program, devnet, running
 from tests.faults import logs
 
 PARTS: Final = 10
 """Connections of a process for each cell, and for what concerns several."""
 FAILED: Final = pytest.StashKey[bool]()
+CELLS: Final = 4
+ALSO_DIVIDED: Final = pytest.mark.parametrize(
+    "cell_count", [1, CELLS], ids=["one-cell", "four-cells"], indirect=True, scope="module"
+)
+"""Runs the tests of a module with one cell, and with several."""
 
 
 def divided(cells: int, processes: int = 1) -> dict[str, str]:
@@ -23,6 +30,18 @@ def divided(cells: int, processes: int = 1) -> dict[str, str]:
     parts = cells + 1 if cells > 1 else 1
     connections = max(40, PARTS * parts * processes)
     return {"KENNEL_CELLS": str(cells), "KENNEL_DATABASE_CONNECTIONS": str(connections)}
+
+
+def schemas(cells: int) -> list[str]:
+    """Return the schemas that have accounts."""
+    return [cell.schema for cell in CellMap(cells)] if cells > 1 else ["public"]
+
+
+def spread(stem: str, accounts: int = CELLS) -> list[str]:
+    """Return names of accounts of which each lies in the next cell, where there are several."""
+    numbers, cell_of = count(), CellMap(CELLS).of_account
+    cells = (number % CELLS for number in range(accounts))
+    return [next(name for number in numbers if cell_of(name := f"{stem}-{number}") == cell) for cell in cells]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,18 +55,19 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="module")
-def cell_count() -> int:
-    """How many cells the programs of a module have; a module may have a fixture of its own."""
-    return 1
+def cell_count(request: pytest.FixtureRequest) -> int:
+    """How many cells the programs of a module have: see ALSO_DIVIDED."""
+    cells: int = getattr(request, "param", 1)
+    return cells
 
 
 @pytest.fixture(scope="module")
 def module_database(server: str, cell_count: int) -> Iterator[str]:
-    """The URL of a database of the module's own; of several cells it has none yet."""
+    """The URL of a database of the module's own, with so many cells."""
     stack = AsyncExitStack()
-    template = () if cell_count == 1 else ("template1",)
     with asyncio.Runner() as runner:
-        yield runner.run(stack.enter_async_context(cloned(server, *template)))
+        template = TEMPLATE if cell_count == 1 else runner.run(template_of(server, cell_count))
+        yield runner.run(stack.enter_async_context(cloned(server, template)))
         runner.run(stack.aclose())
 
 

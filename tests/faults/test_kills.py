@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,25 +15,36 @@ import pytest
 from tests.end_to_end.program import Program, lives, running, until
 from tests.end_to_end.receivers import Audience, listening
 from tests.end_to_end.shop import Shop, answered, order
-from tests.faults.conftest import Said
-from tests.faults.traffic import Traffic, assert_nothing_lost_and_nothing_twice
+from tests.faults.conftest import ALSO_DIVIDED, Said, divided
+from tests.faults.traffic import (
+    GOLD,
+    Asked,
+    Traffic,
+    among_givers,
+    assert_nothing_lost_and_nothing_twice,
+    gift_of,
+    gold_of,
+)
 
-KILLS = 3
+pytestmark = ALSO_DIVIDED
+KILLS = 2
 SEED = 20131206
 
 
 @pytest.fixture(scope="module")
-def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
-    with listening(tmp_path_factory.mktemp("audience")) as found:
+def audience(tmp_path_factory: pytest.TempPathFactory, cell_count: int) -> Iterator[Audience]:
+    with listening(tmp_path_factory.mktemp(f"audience-{cell_count}")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory, audience: Audience) -> Iterator[Program]:
+def killed(
+    tmp_path_factory: pytest.TempPathFactory, audience: Audience, cell_count: int
+) -> Iterator[Program]:
     """A program with PostgreSQL and node of its own, that tells what happens."""
     home = tmp_path_factory.mktemp("killed")
     audience.configure(home)
-    with running(Program(home)) as program:
+    with running(Program(home, None, **divided(cell_count))) as program:
         program.node.fill_faucet()
         program.keep_up()
         yield program
@@ -46,25 +58,33 @@ def program(killed: Program, said: Said) -> Program:
 
 @pytest.fixture(scope="module")
 def traffic(killed: Program) -> Traffic:
-    """Shops that sell all the time."""
-    return Traffic(killed, [Shop(killed, f"shop-{number}").open() for number in range(3)])
+    """Shops that sell and give all the time."""
+    return among_givers(killed)
 
 
-def test_what_was_committed_but_never_answered_is_found_by_its_key(program: Program) -> None:
-    shop = Shop(program, "unlucky shop").open()
-    body = json.dumps(order("10")).encode()
-    with socket.create_connection(("127.0.0.1", program.admin.base_url.port or 0)) as client:
-        client.sendall(_request("/account/unlucky%20shop/invoice", "lost answer", body))
+def test_what_was_committed_but_never_answered_is_found_by_its_key(
+    program: Program, traffic: Traffic
+) -> None:
+    shop, (giver, taker, *_) = Shop(program, "unlucky").open(), traffic.shops
+    sale, gift = Asked(f"{shop.path}/invoice", order("10")), gift_of(giver, taker)
+    with ExitStack() as clients:
+        for asked in (sale, gift):
+            _send(program, clients, asked, f"lost answer of {asked.path}")
         [made] = until(shop.invoices)
+        until(lambda: gold_of(taker) == GOLD + 1)
         program.kill()
     program.start()
 
-    headers = {"Idempotency-Key": "lost answer"}
-    again = program.admin.post("/account/unlucky shop/invoice", content=body, headers=headers)
+    again = [
+        program.admin.post(path, json=body, headers={"Idempotency-Key": f"lost answer of {path}"})
+        for path, body in (sale, gift)
+    ]
+    traffic.gifts.append(gift.body)
 
-    assert answered(again)["id"] == made["id"]
-    assert again.headers["idempotent-replayed"] == "true"
+    assert answered(again[0])["id"] == made["id"]
+    assert [answer.headers["idempotent-replayed"] for answer in again] == ["true", "true"]
     assert len(shop.invoices()) == 1
+    assert (gold_of(giver), gold_of(taker)) == (GOLD - 1, GOLD + 1)
     shop.hears(["INV_CREATED"])
 
 
@@ -134,9 +154,12 @@ def test_whatever_died_every_event_came_to_the_webhook_and_to_mqtt(
     assert len(program.events()) > 0
 
 
-def _request(path: str, key: str, body: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def _send(program: Program, clients: ExitStack, asked: Asked, key: str) -> None:
+    """Ask, and read no answer."""
+    client = clients.enter_context(socket.create_connection(("127.0.0.1", program.admin.base_url.port or 0)))
+    body = json.dumps(asked.body)
+    head = f"POST {asked.path} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {key}\r\n"
+    client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
 
 def _wait_for_the_database(program: Program) -> None:

@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.cells import CellMap
 from tests.end_to_end.program import Program, until_equal
 from tests.end_to_end.shop import Shop, answered
+from tests.faults.conftest import ALSO_DIVIDED, schemas
 
+pytestmark = ALSO_DIVIDED
 CLIENTS: Final = 200
 TURNS: Final = 4
 PEOPLE: Final = [f"ring {n}" for n in range(40)]
@@ -65,12 +66,6 @@ class Till:
             assert self.moved.setdefault(made["id"], made) == made
         else:
             assert answer.json()["error"]["code"] == "insufficient-funds", answer.text
-
-
-@pytest.fixture(scope="module", params=[1, 4], ids=["one-cell", "four-cells"])
-def cell_count(request: pytest.FixtureRequest) -> int:
-    count: int = request.param
-    return count
 
 
 @pytest.fixture
@@ -186,11 +181,10 @@ def _told(program: Program) -> list[int]:
 
 async def _named(database: str, cells: int, name: str) -> int:
     """How many accounts have the name, in all cells."""
-    schemas = [cell.schema for cell in CellMap(cells)] if cells > 1 else ["public"]
     engine = create_async_engine(database)
     async with engine.connect() as db:
         counted = f"SELECT count(*) FROM {{}}.accounts WHERE foreign_id = '{name}'"
-        found = [await db.scalar(sa.text(counted.format(schema))) for schema in schemas]
+        found = [await db.scalar(sa.text(counted.format(schema))) for schema in schemas(cells)]
     await engine.dispose()
     return sum(found)
 

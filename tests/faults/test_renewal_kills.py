@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import cycle, islice
 
 import httpx
 import pytest
@@ -14,10 +15,11 @@ import sqlalchemy as sa
 from app.db.engine import open_engine
 from tests.end_to_end.program import Program, until
 from tests.end_to_end.shop import Shop
-from tests.faults.conftest import Said
+from tests.faults.conftest import ALSO_DIVIDED, Said, schemas, spread
 
-ORDERS, KILLS, PAYERS, SEED = 30, 3, 6, 20131206
-AGED = "UPDATE invoices SET created = created - interval '1 hour', expires = expires - interval '1 hour'"
+pytestmark = ALSO_DIVIDED
+ORDERS, KILLS, PAYERS, SEED = 30, 2, 6, 20131206
+AGED = "UPDATE {}.invoices SET created = created - interval '1 hour', expires = expires - interval '1 hour'"
 
 
 @pytest.fixture
@@ -28,13 +30,14 @@ def program(following: Program, said: Said) -> Program:
     return following
 
 
-def age(database: str) -> None:
+def age(database: str, cells: int) -> None:
     """Let the time of all invoices that wait be over."""
 
     async def write() -> None:
         engine = open_engine(database)
         async with engine.begin() as db:
-            await db.execute(sa.text(AGED))
+            for schema in schemas(cells):
+                await db.execute(sa.text(AGED.format(schema)))
         await engine.dispose()
 
     asyncio.run(write())
@@ -50,13 +53,14 @@ def pressed(program: Program, invoice: str) -> str | None:
 
 
 def test_kill_9_while_payers_get_new_prices_makes_one_for_each_order(
-    program: Program, module_database: str
+    program: Program, module_database: str, cell_count: int
 ) -> None:
-    shop, chance = Shop(program, "renewing shop").open(), random.Random(SEED)
+    shops, chance = [Shop(program, name).open() for name in spread("renewing")], random.Random(SEED)
     order = {"fiat_currency": "EUR", "fiat_total": "1.50"}
     for _ in range(KILLS):
-        made = [program.admin.post(f"{shop.path}/invoice", json=order).json()["id"] for _ in range(ORDERS)]
-        age(module_database)
+        sellers = islice(cycle(shops), ORDERS)
+        made = [program.admin.post(f"{shop.path}/invoice", json=order).json()["id"] for shop in sellers]
+        age(module_database, cell_count)
 
         with ThreadPoolExecutor(PAYERS) as payers:
             answers = payers.map(partial(pressed, program), made * 2)
@@ -67,9 +71,9 @@ def test_kill_9_while_payers_get_new_prices_makes_one_for_each_order(
         led = {(invoice, answer) for invoice, answer in zip(made * 2, answers, strict=True) if answer}
         led |= {(invoice, until(partial(pressed, program, invoice)) or "") for invoice in made}
         assert len(led) == len(made)
-        age(module_database)
+        age(module_database, cell_count)
 
-    told = program.events(types="INV", foreign_id="renewing shop")
+    told = [event for shop in shops for event in program.events(types="INV", foreign_id=shop.foreign_id)]
     created = Counter(e["message"]["renews"] for e in told if e["event_type"] == "INV_CREATED")
     renewed = Counter(e["message"]["invoice_id"] for e in told if e["event_type"] == "INV_RENEWED")
     originals = created.pop("")

@@ -20,17 +20,19 @@ import pytest
 from tests.end_to_end.program import NeverTrueError, Program, free_ports, running, until
 from tests.end_to_end.receivers import Broker, Event, Subscriber
 from tests.end_to_end.shop import Shop, answered
-from tests.faults.conftest import Said
+from tests.faults.conftest import ALSO_DIVIDED, Said, divided, spread
 from tests.faults.fickle import Fickle
+from tests.faults.traffic import assert_positions, by_cell
 
-EVENTS: Final = 20_000
+pytestmark = ALSO_DIVIDED
+EVENTS: Final = 8_000
 KILLS: Final = 2
 """At least: a fast machine emits more events meanwhile."""
 PART: Final = 250
 """Transfers of a request; each has an event for both of its accounts."""
-AHEAD: Final = 5_000
+AHEAD: Final = 2_000
 """Events that the receiver may be behind: writing and kills go on until nearly all have come."""
-NAMES: Final = [f"player-{number}" for number in range(5)]
+NAMES: Final = spread("player", 5)
 SETTLE_SECONDS: Final = 90
 """Claims of a killed program last 20 s, posts that hang 15 s."""
 SOAK_SECONDS: Final = int(os.environ.get("SOAK_SECONDS", "0"))
@@ -71,12 +73,14 @@ def subscriber(broker: Broker) -> Iterator[Subscriber]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """The file in which the program writes every event, and begins another again and again."""
+    """The file in which the program writes every event, and begins another again and again; each cell has its own."""
     return tmp_path / "log" / "events.jsonl"
 
 
 @pytest.fixture
-def program(tmp_path: Path, fickle: Fickle, broker: Broker, log: Path, said: Said) -> Iterator[Program]:
+def program(
+    tmp_path: Path, fickle: Fickle, broker: Broker, log: Path, said: Said, cell_count: int
+) -> Iterator[Program]:
     home = tmp_path / "program"
     home.mkdir()
     (home / "kennel.toml").write_text(
@@ -85,7 +89,7 @@ def program(tmp_path: Path, fickle: Fickle, broker: Broker, log: Path, said: Sai
         f'[callbacks.fickle]\npath = "http://127.0.0.1:{fickle.port}/hook"\n\n'
         f'[loggers.all]\npath = "{log}"\nmegabytes = 1\nfiles = 1000\n'
     )
-    killed = Program(home)
+    killed = Program(home, None, **divided(cell_count))
     said.by(killed)
     with running(killed):
         yield killed
@@ -127,20 +131,20 @@ async def test_every_event_comes_to_webhook_mqtt_and_log_whichever_of_them_fails
         with suppress(NeverTrueError):  # what has not come is named below
             await asyncio.to_thread(until, partial(_reaches, heard, total), SETTLE_SECONDS)
     events = await asyncio.to_thread(program.events)
-    assert_whole(events, paid)
+    assert_whole(events, paid, program.cells)
     assert_posted(fickle, events)
-    assert_in_order([event for _, event in subscriber.messages], events)
-    assert_in_order(_logged(log), events)
+    for received in ([event for _, event in subscriber.messages], _logged(log)):
+        for pair in zip(by_cell(received, program.cells), by_cell(events, program.cells), strict=True):
+            assert_in_order(*pair)
     # The last answers may not be recorded yet.
     await asyncio.to_thread(until, lambda: not _deliveries(program, "due"), SETTLE_SECONDS)
     assert not _deliveries(program, "failed")
     program.audit()
 
 
-def assert_whole(events: list[Event], paid: int) -> None:
+def assert_whole(events: list[Event], paid: int, cells: int) -> None:
     """Each transfer has one event for each side, all with numbers without gaps."""
-    _assert_counted([event["position"] for event in events])
-    assert len({event["event_id"] for event in events}) == len(events)
+    assert_positions(events, cells)
     for kind in ("TRANSFER_SENT", "TRANSFER_RECEIVED"):
         counts = Counter(event["message"]["reference"] for event in events if event["event_type"] == kind)
         assert not [number for number in range(paid) if counts[str(number)] != 1]
@@ -161,7 +165,7 @@ def assert_posted(fickle: Fickle, events: list[Event]) -> None:
             taken[post.name] = post.life
     posted = {name: json.loads(bodies[name]) for name in taken}
     assert not [event for name, event in posted.items() if event["event_id"] != name]
-    _assert_same(sorted(posted.values(), key=_position), events)
+    _assert_same(sorted(posted.values(), key=_position), sorted(events, key=_position))
 
 
 def assert_in_order(received: Iterable[Event], events: list[Event]) -> None:
@@ -237,15 +241,24 @@ def _open(program: Program) -> int:
 
 
 def _logged(log: Path) -> list[Event]:
-    """What all its files hold, oldest first; none of them ends within a line."""
-    older = sorted(log.parent.glob(f"{log.name}.*"), key=lambda path: -int(path.suffix[1:]))
-    lines = [line for path in [*older, log] for line in path.read_bytes().splitlines(keepends=True)]
+    """What all files hold, of each cell the oldest first; none of them ends within a line."""
+    newest = log.parent.glob(f"{log.stem}*{log.suffix}")
+    older = {path: log.parent.glob(f"{path.name}.*") for path in newest}
+    files = [file for path in older for file in [*sorted(older[path], key=_age, reverse=True), path]]
+    lines = [line for file in files for line in file.read_bytes().splitlines(keepends=True)]
     assert all(line.endswith(b"\n") for line in lines)
     return [json.loads(line) for line in lines]
 
 
+def _age(older: Path) -> int:
+    """How many files are newer."""
+    return int(older.suffix[1:])
+
+
 def _deliveries(program: Program, state: str) -> list[Any]:
-    items: list[Any] = answered(program.admin.get(f"/webhooks/1/deliveries?state={state}"))["items"]
+    [endpoint] = answered(program.admin.get("/webhooks"))["items"]
+    path = f"/webhooks/{endpoint['id']}/deliveries?state={state}"
+    items: list[Any] = answered(program.admin.get(path))["items"]
     return items
 
 

@@ -1,4 +1,4 @@
-"""Shops that sell and customers who pay while things die, and what must be true of it afterwards."""
+"""Shops that sell and give each other gold, and customers who pay while things die, and what must be true of it afterwards."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,30 +9,45 @@ from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from app import money
 from tests.end_to_end.program import Node, Program, until, until_equal
 from tests.end_to_end.shop import Shop, answered, order
+from tests.faults.conftest import spread
 
 CLIENTS = 4
 PAYMENTS_A_BLOCK = 5
 PATIENCE_SECONDS = 0.2
+GOLD = 1_000_000
+GIFTS = "/transfers"
+GIFT_SECONDS = 0.05
+
+
+class Asked(NamedTuple):
+    """A request that may be repeated."""
+
+    path: str
+    body: dict[str, Any]
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Invoices are asked for with a key each; `invoices` has what was answered, by key."""
+    """Each request has a key of its own. `invoices` has what was answered, by key, and `gifts` what was given.
+
+    Nobody gives where the shops have no gold.
+    """
 
     program: Program
     shops: list[Shop]
+    gold: int = 0
     invoices: dict[str, str] = field(default_factory=dict)
-    open: dict[str, Shop] = field(default_factory=dict)
+    gifts: list[dict[str, str]] = field(default_factory=list)
+    open: dict[str, Asked] = field(default_factory=dict)
     paid: set[str] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
-    replayed: int = 0
     _unpaid: SimpleQueue[str] = field(default_factory=SimpleQueue)
     _numbers: "count[int]" = field(default_factory=count)
     _over: Event = field(default_factory=Event)
@@ -41,8 +56,9 @@ class Traffic:
     def flowing(self) -> Iterator[None]:
         """Clients and a payer are busy within the block; what is not answered is asked again until the block ends."""
         self._over.clear()
-        with ThreadPoolExecutor(CLIENTS + 1) as people:
-            futures = [people.submit(self._sell) for _ in range(CLIENTS)] + [people.submit(self._buy)]
+        busy = [*[self._sell] * CLIENTS, self._buy, *([self._give] if self.gold else [])]
+        with ThreadPoolExecutor(len(busy)) as people:
+            futures = [people.submit(work) for work in busy]
             try:
                 yield
             finally:
@@ -52,8 +68,8 @@ class Traffic:
 
     def ask_again(self) -> None:
         """Ask once more for what was not answered: it is made now, or was made then."""
-        for key, shop in list(self.open.items()):
-            until(partial(self._ask, key, shop))
+        for key, asked in list(self.open.items()):
+            until(partial(self._ask, key, asked))
 
     def wait_for_sales(self) -> None:
         """Wait until more was sold."""
@@ -68,26 +84,39 @@ class Traffic:
         while not self._over.is_set():
             number = next(self._numbers)
             key, shop = f"sale {number}", self.shops[number % len(self.shops)]
-            self.open[key] = shop
-            while not (self._is_made(key, shop) or self._over.wait(PATIENCE_SECONDS)):
-                pass
+            self._insist(key, Asked(f"{shop.path}/invoice", order(reference=key)))
 
-    def _is_made(self, key: str, shop: Shop) -> bool:
+    def _give(self) -> None:
+        """Each gives the next a piece of gold in turn; it lies in another cell, where there are several."""
+        while not self._over.wait(GIFT_SECONDS):
+            number = next(self._numbers)
+            giver, taker = (self.shops[nth % len(self.shops)] for nth in (number, number + 1))
+            self._insist(f"gift {number}", gift_of(giver, taker))
+
+    def _insist(self, key: str, asked: Asked) -> None:
+        """Ask until it is answered, or until all is over."""
+        self.open[key] = asked
+        while not (self._is_made(key, asked) or self._over.wait(PATIENCE_SECONDS)):
+            pass
+
+    def _is_made(self, key: str, asked: Asked) -> bool:
         try:
-            return self._ask(key, shop)
+            return self._ask(key, asked)
         except httpx.TransportError:
             return False
 
-    def _ask(self, key: str, shop: Shop) -> bool:
+    def _ask(self, key: str, asked: Asked) -> bool:
         headers = {"Idempotency-Key": key}
-        response = self.program.admin.post(f"{shop.path}/invoice", json=order(reference=key), headers=headers)
+        response = self.program.admin.post(asked.path, json=asked.body, headers=headers)
         self.statuses[response.status_code] += 1
         if response.status_code != 200:
             return False
-        self.invoices[key] = answered(response)["id"]
         del self.open[key]
-        self.replayed += "idempotent-replayed" in response.headers
-        self._unpaid.put(self.invoices[key])
+        if asked.path == GIFTS:
+            self.gifts.append(asked.body)
+        else:
+            self.invoices[key] = answered(response)["id"]
+            self._unpaid.put(self.invoices[key])
         return True
 
     def _buy(self) -> None:
@@ -104,6 +133,23 @@ class Traffic:
                 return
 
 
+def gift_of(giver: Shop, taker: Shop) -> Asked:
+    """Ask for a piece of gold to be given."""
+    return Asked(GIFTS, {"from": giver.foreign_id, "to": taker.foreign_id, "asset": "gold", "amount": "1"})
+
+
+def gold_of(shop: Shop) -> int:
+    balances = answered(shop.program.admin.get(f"{shop.path}/balances"))["items"]
+    return sum(int(item["available"]) for item in balances if item["asset"] == "gold")
+
+
+def among_givers(program: Program) -> Traffic:
+    """Return the traffic of shops that have gold, each in another cell where there are several."""
+    answered(program.admin.post("/assets", json={"code": "gold", "decimals": 0}))
+    shops = [Shop(program, name).open(opening={"gold": GOLD}) for name in spread("shop")]
+    return Traffic(program, shops, GOLD)
+
+
 def assert_nothing_lost_and_nothing_twice(traffic: Traffic) -> None:
     """Hold what was answered, what the chain says, and what the program says against each other."""
     listed = {invoice["id"]: invoice for shop in traffic.shops for invoice in shop.invoices()}
@@ -118,15 +164,24 @@ def assert_nothing_lost_and_nothing_twice(traffic: Traffic) -> None:
     for shop in traffic.shops:
         owed = sum(received[invoice["id"]] for invoice in shop.invoices())
         assert shop.balance() == ("0", money.show(owed))
+    _assert_gifts(traffic)
     traffic.program.audit()
     assert_events_are_whole(traffic.program)
+
+
+def _assert_gifts(traffic: Traffic) -> None:
+    """Each gift that was answered was made once, and no other was."""
+    has = Counter({shop.foreign_id: traffic.gold for shop in traffic.shops})
+    has.subtract(gift["from"] for gift in traffic.gifts)
+    has.update(gift["to"] for gift in traffic.gifts)
+    assert {shop.foreign_id: gold_of(shop) for shop in traffic.shops} == has
 
 
 NOBODY = ""
 """Events of the installation are counted together in each cell, as if one account had them."""
 
 
-def assert_events_are_whole(program: Program, cells: int = 1) -> None:
+def assert_events_are_whole(program: Program) -> None:
     """The creation of every invoice that there is was told once, and everything under numbers without gaps in each cell."""
     accounts = answered(program.admin.get("/accounts?limit=100"))["items"]
     made = [
@@ -134,11 +189,17 @@ def assert_events_are_whole(program: Program, cells: int = 1) -> None:
     ]
     until_equal(lambda: _created(program.events(types="INV_CREATED")), sorted(made))
     events = until(program.events)
+    assert_positions(events, program.cells)
+    for told in by_cell(events, program.cells):
+        _assert_counted(told)
+
+
+def assert_positions(events: list[dict[str, Any]], cells: int) -> None:
+    """Each event has an id of its own, and those of each cell have positions without gaps."""
     assert len({event["event_id"] for event in events}) == len(events)
     for cell, told in enumerate(by_cell(events, cells)):
         positions = [event["position"] for event in told]
         assert positions == [cell + cells * number for number in range(1, len(told) + 1)]
-        _assert_counted(told)
 
 
 def by_cell(events: Iterable[dict[str, Any]], cells: int) -> list[list[dict[str, Any]]]:
