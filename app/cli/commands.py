@@ -1,4 +1,4 @@
-"""The lines of all commands but `serve`: their words and helps. What a command does is loaded when it runs."""
+"""The lines of all commands: their words and helps. What a command does is loaded when it runs."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from app import VERSION
 from app.cli import groups
 
 MOST_COINS: Final = 700
@@ -58,9 +59,15 @@ class ReportName(StrEnum):
     BALANCES = "balances"
 
 
-def add_to(commands: typer.Typer) -> None:
-    """Add them, in the order of the help."""
-    before: Sequence[Line] = (demo, devnet, migrate, audit, resume, cover, restored, consolidate)
+def together() -> typer.Typer:
+    """Return all commands, in the order of the help."""
+    commands = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,  # a traceback with local variables could show a passphrase
+    )
+    commands.callback()(kennel)
+    before: Sequence[Line] = (serve, demo, devnet, migrate, audit, resume, cover, restored, consolidate)
     after: Sequence[Line] = (rescan, recover, rename, export, verify, report, backup, restore)
     for line in before:
         commands.command()(line)
@@ -73,6 +80,34 @@ def add_to(commands: typer.Typer) -> None:
         commands.add_typer(group, name=name)
     for line in after:
         commands.command()(line)
+    return commands
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        print(f"kennel {VERSION}")
+        raise typer.Exit
+
+
+def kennel(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Kennel takes, holds and sends Dogecoin for shops, platforms and exchanges."""
+
+
+def serve(
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="How many processes answer HTTP; else as KENNEL_WORKERS says."),
+    ] = None,
+) -> None:
+    """Run Kennel until it is told to stop (Ctrl-C, SIGTERM, or a terminal that is closed)."""
+    from app.cli import serve
+
+    serve.serve(workers)
 
 
 def demo() -> None:

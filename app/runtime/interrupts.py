@@ -8,6 +8,8 @@ from typing import Final
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 """A second signal changes nothing: `make` passes on what its whole group gets, so that each comes twice."""
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C."""
 
 
 @contextmanager

@@ -6,14 +6,11 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import redirect_stdout
-from typing import Any, Final, TextIO, cast
+from typing import Any, TextIO, cast
 
 import uvloop
 
 from app.runtime import interrupts
-
-INTERRUPTED: Final = 130
-"""The exit code after a second Ctrl-C."""
 
 
 def until_stopped(start: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
@@ -71,5 +68,5 @@ class _Output:
 
 def _interrupt(stop: asyncio.Event) -> None:
     if stop.is_set():
-        os._exit(INTERRUPTED)
+        os._exit(interrupts.INTERRUPTED)
     stop.set()

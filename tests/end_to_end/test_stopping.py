@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.program import ROOT, Program
+from tests.end_to_end.program import ROOT, Program, until
 
 OPEN_UNTIL_TOLD = """
 import time
@@ -108,3 +108,20 @@ def test_words_that_nobody_can_read_any_more_end_nothing() -> None:
         assert program.stderr.read() == b""
 
     assert program.returncode == 0
+
+
+def test_a_start_that_is_interrupted_ends_as_an_interrupted_command_does_and_says_nothing(
+    tmp_path: Path,
+) -> None:
+    begun = tmp_path / "begun"
+    waits = f"sh -c 'touch {begun}; exec sleep 60'"  # what prints the token, so the start waits for it
+    environment = {**as_started(tmp_path)["env"], "KENNEL_ADMIN_TOKEN_COMMAND": waits}
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "app", "serve"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        until(begun.exists)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+
+    assert (process.returncode, said) == (130, "")

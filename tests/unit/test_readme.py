@@ -6,8 +6,7 @@ from pathlib import Path
 import typer
 
 from app import VERSION
-from app.__main__ import with_all
-from app.cli import settings_catalog
+from app.cli import commands, settings_catalog
 from app.config import secrets
 from app.config.settings import SECRETS, VARIABLES
 from tests.conftest import SERVER_URL
@@ -68,7 +67,7 @@ def test_documents_and_deployment_name_no_setting_that_there_is_not() -> None:
 
 def test_documents_name_no_command_and_no_target_of_make_that_there_is_not() -> None:
     text = "\n".join(document.read_text() for document in DOCUMENTS)
-    group = typer.main.get_command(with_all())
+    group = typer.main.get_command(commands.together())
     targets = re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     named = set(re.findall(r"(?:\./|`)kennel ([a-z]+)", text))

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Final
 
-SERVING: Final = "import app.cli.serve, app.run, sys; print(*sys.modules)"
+SERVING: Final = "import app.__main__, app.cli.serve, app.run, sys; print(*sys.modules)"
 BUILT: Final = """
 from app.api import application, context, invoices, layers, origins
 app = application.build("Kennel", [invoices.busy, invoices.public], str, layers.Face(callers=origins.Callers(frozenset())))

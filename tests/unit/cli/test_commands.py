@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import typer
 
-from app.__main__ import with_all
 from app.chain import recovery
 from app.cli import commands, groups
 from app.domain import access, payments
@@ -23,15 +22,13 @@ main()
 HELPS: Final = """
 import sys
 import typer
-from app.__main__ import with_all
-group = typer.main.get_command(with_all())
+from app.cli import commands
+group = typer.main.get_command(commands.together())
 for words in sys.argv[1:]:
     group.main([*words.split(), "--help"], "kennel", standalone_mode=False)
 print(*sys.modules)
 """
-LINES: Final = frozenset(
-    ["app.__main__", "app.cli", "app.cli.commands", "app.cli.groups", "app.runtime", "app.runtime.interrupts"]
-)
+LINES: Final = frozenset(["app.cli", "app.cli.commands", "app.cli.groups"])
 WORK: Final = """
 import app.cli.backup, app.cli.books.audit, app.cli.books.export, app.cli.books.verify, app.cli.cells, app.cli.keys
 import app.cli.operations, app.cli.recover, app.cli.rename, app.cli.seed, sys
@@ -63,7 +60,7 @@ def lines_of(group: Any, before: str = "") -> list[str]:
 
 
 def test_no_help_loads_what_a_command_does() -> None:
-    lines = lines_of(typer.main.get_command(with_all()))
+    lines = lines_of(typer.main.get_command(commands.together()))
 
     loaded = modules(HELPS, *lines)
 

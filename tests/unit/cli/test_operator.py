@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.main import get_command
 
-from app.__main__ import with_all
-from app.cli import keys, maintenance, operator
+from app.cli import commands, keys, maintenance, operator
 from app.cli.command import CannotBeDone
 from app.db.all_cells import AllCells
 from app.db.tables import audit_log
@@ -36,7 +35,7 @@ def names(group: Any, before: str = "") -> Iterator[str]:
 
 
 def test_of_every_command_it_is_known_whether_it_is_logged() -> None:
-    assert set(names(get_command(with_all()))) == LOGGED | NOT_LOGGED
+    assert set(names(get_command(commands.together()))) == LOGGED | NOT_LOGGED
 
 
 async def rows(engine: AsyncEngine) -> list[tuple[str, ...]]:
