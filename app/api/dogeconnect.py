@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from app.api import errors, fields, invoice_links, parameters, request_body, responses
 from app.api.access.guarded_route import GuardedRoute
 from app.api.context import AppContext, Context
+from app.api.routes.lazy_route import LazyRoute
 from app.domain import accounts, dogeconnect, invoices
 from app.domain.dogeconnect import PaymentStatus
 from app.domain.invoices import Invoice, NoSuchInvoice
@@ -96,7 +96,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 """How OpenAPI describes the errors."""
 
 
-class ConnectRoute(APIRoute):
+class ConnectRoute(LazyRoute):
     """Answers refusals in DogeConnect's form; what may succeed later is answered as everywhere."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
