@@ -15,6 +15,8 @@ from app.db.reading import Reader
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
+INPUT: Final = "input"
+"""The name of the rows that a statement is given; one with several kinds of rows names each."""
 
 
 class Array(sa.types.TypeDecorator[Sequence[Any]]):
@@ -86,15 +88,20 @@ async def update(
     return await execute(db, _change(table, keys, tuple(records[0]), condition), arrays(records))
 
 
-def arrays(records: Sequence[Row]) -> dict[str, list[Any]]:
-    """Return the parameters of a statement with `unnested` in it: the records, column by column."""
-    return {f"input_{name}": [row[name] for row in records] for name in records[0]}
+def arrays(records: Sequence[Row], columns: Sequence[str] = (), source: str = INPUT) -> dict[str, list[Any]]:
+    """Return the parameters of a statement with `unnested` in it: the records, column by column.
+
+    Without `columns` they are those of the first record.
+    """
+    return {f"{source}_{name}": [row[name] for row in records] for name in columns or records[0]}
 
 
-def columns(names: Sequence[str], records: Sequence[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+def columns(
+    names: Sequence[str], records: Sequence[tuple[Any, ...]], source: str = INPUT
+) -> dict[str, tuple[Any, ...]]:
     """Return the same for records that are tuples with their values in the order of `names`."""
     values = zip(*records, strict=True) if records else [()] * len(names)
-    return {f"input_{name}": column for name, column in zip(names, values, strict=True)}
+    return {f"{source}_{name}": column for name, column in zip(names, values, strict=True)}
 
 
 def _array(values: Sequence[Any]) -> str:
@@ -137,17 +144,17 @@ def _quoted(text: str) -> str:
 
 
 @cache
-def unnested(table: sa.Table, columns: tuple[str, ...]) -> sa.TableValuedAlias:
-    """Return rows with these columns of `table` as a FROM element "input"; `arrays` are its parameters."""
-    parameters = [sa.bindparam(f"input_{name}", type_=Array(table.c[name].type)) for name in columns]
-    return _unnest(table, columns, parameters)
+def unnested(table: sa.Table, columns: tuple[str, ...], source: str = INPUT) -> sa.TableValuedAlias:
+    """Return rows with these columns of `table` as a FROM element named `source`; `arrays` are its parameters."""
+    parameters = [sa.bindparam(f"{source}_{name}", type_=Array(table.c[name].type)) for name in columns]
+    return _unnest(table, columns, parameters, source)
 
 
 def _unnest(
-    table: sa.Table, columns: Sequence[str], arrays: Sequence[sa.ColumnElement[Any]]
+    table: sa.Table, columns: Sequence[str], arrays: Sequence[sa.ColumnElement[Any]], source: str = INPUT
 ) -> sa.TableValuedAlias:
     typed = [sa.column(name, table.c[name].type) for name in columns]
-    return sa.func.unnest(*arrays).table_valued(*typed, name="input").render_derived()
+    return sa.func.unnest(*arrays).table_valued(*typed, name=source).render_derived()
 
 
 def materialized(rows: sa.SelectBase, name: str) -> sa.CTE:
@@ -250,6 +257,12 @@ async def fetch_values(
     if (driver := driven.connection(db)) is not None:
         return [tuple(row) for row in await driven.fetch(db, driver, prepared, parameters or {})]
     return [tuple(row) for row in await db.execute(prepared.statement, parameters)]
+
+
+async def fetch_value(db: Db, prepared: Prepared, parameters: Row | None = None) -> Any:
+    """Return the first value of the first row; None where there is no row."""
+    rows = await fetch_values(db, prepared, parameters)
+    return rows[0][0] if rows else None
 
 
 async def execute(db: Db, prepared: Prepared, parameters: Row | None = None) -> int:

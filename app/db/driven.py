@@ -1,7 +1,8 @@
-"""What a transaction does straight on the driver: prepared statements and COPY.
+"""What goes straight to the driver: prepared statements and COPY.
 
-SQLAlchemy begins the transaction with its first statement, and commits it; it sees nothing of what goes past it. So
-the first statement of a transaction is always SQLAlchemy's.
+SQLAlchemy begins a transaction with its first statement, and commits it; it sees nothing of what goes past it. So
+the first statement of a transaction is always SQLAlchemy's. Where each statement is committed by itself (`engine.reads`),
+there is nothing to begin.
 """
 
 import time
@@ -12,7 +13,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.db.engine import READ_ONLY, Db, observers_of
+from app.db.engine import READ_ONLY, Db, is_single, observers_of
 from app.db.prepared import Prepared, Row
 
 FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -21,11 +22,11 @@ _ANY: Final = sa.text("SELECT 1")
 
 
 def connection(db: Db) -> asyncpg.Connection | None:
-    """Return the driver's connection, where it is in a transaction that SQLAlchemy has begun."""
+    """Return the driver's connection, where SQLAlchemy has begun the transaction, or where there is to be none."""
     if db.sync_connection is None:
         return None
     driver: asyncpg.Connection = db.sync_connection.connection.driver_connection
-    return driver if driver.is_in_transaction() else None
+    return driver if is_single(db) or driver.is_in_transaction() else None
 
 
 async def begun(db: Db) -> asyncpg.Connection:
@@ -34,7 +35,7 @@ async def begun(db: Db) -> asyncpg.Connection:
     if driver is None:
         await db.execute(_ANY)
         driver = connection(db)
-    if driver is None:
+    if driver is None or not driver.is_in_transaction():
         raise RuntimeError("only a transaction writes")
     return driver
 

@@ -50,6 +50,7 @@ _POOLED: Final = "kennel_pooled"
 _READERS: Final = "kennel_readers"
 _OPENER: Final = "kennel_opener"
 _TIMED: Final = "kennel_timed"
+_SINGLE: Final = "kennel_single"
 _OBSERVERS: Final = "kennel_observers"
 _Statement = TypeVar("_Statement", bound=sa.Executable)
 
@@ -125,7 +126,12 @@ def reads(engine: AsyncEngine) -> AsyncEngine:
     They run without a transaction, unless a pooler needs one for the time limits.
     """
     pooled = engine.sync_engine.get_execution_options()[_POOLED]
-    return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine if pooled else engine.execution_options(isolation_level="AUTOCOMMIT", **{_SINGLE: True})
+
+
+def is_single(db: Db) -> bool:
+    """Whether each statement is one by itself, by `reads`, and there is no transaction to begin."""
+    return _SINGLE in db.sync_engine.get_execution_options()
 
 
 def readers(engine: AsyncEngine, connections: int | None = None) -> Readers:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg as driver
 
 Row = Mapping[str, Any]
-Statement = sa.Select[Any] | sa.UpdateBase | sa.TextClause | sa.TextualSelect
+Statement = sa.Select[Any] | sa.CompoundSelect[Any] | sa.UpdateBase | sa.TextClause | sa.TextualSelect
 
 _DIALECT: Final = driver.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db
+from app.db import Db, Prepared, bulk
 from app.db.tables import chain_state, payments
 from app.domain import installation
 from app.domain.installation import InstallationState
@@ -40,15 +40,17 @@ _SIGNS: Final = sa.or_(
 _SENDS: Final = sa.exists().where(broadcast.DUE)
 ANY: Final = sa.or_(_SIGNS, _SENDS)
 """Whether there is anything to do."""
-_LOOK: Final = sa.select(
-    sa.case((_FOLLOWED, _PAUSED), else_=signing_queue.NOT_FOLLOWED).label("paused"),
-    _SIGNS.label("signs"),
-    _SENDS.label("sends"),
-    *installation.COLUMNS,
+_LOOK: Final = Prepared(
+    sa.select(
+        sa.case((_FOLLOWED, _PAUSED), else_=signing_queue.NOT_FOLLOWED).label("paused"),
+        _SIGNS.label("signs"),
+        _SENDS.label("sends"),
+        *installation.COLUMNS,
+    )
 )
 
 
 async def look(db: Db) -> Work:
     """Return what there is to do now. The sender decides again under the locks that it needs."""
-    paused, signs, sends, *database = (await db.execute(_LOOK)).one()
+    [(paused, signs, sends, *database)] = await bulk.fetch_values(db, _LOOK)
     return Work(paused, InstallationState(*database), signs, sends)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, Row, bulk
 from app.db.tables import attempts, deliveries
 from app.domain import outbox
 from app.domain.outbox import Event
@@ -68,7 +68,8 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-_SETTLE: Final = sa.text("""
+_SETTLE: Final = Prepared(
+    sa.text("""
     UPDATE deliveries AS delivery
     SET state = new.state, attempts = new.attempts, attempts_since_due = new.attempts_since_due, claimed_until = new.claimed_until,
         next = coalesce(new.next, delivery.next)
@@ -79,13 +80,22 @@ _SETTLE: Final = sa.text("""
     ) AS new
     WHERE delivery.endpoint_id = new.endpoint_id AND delivery.position = new.position
 """).bindparams(
-    sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
-    sa.bindparam("positions", type_=bulk.BIGINTS),
-    sa.bindparam("states", type_=bulk.TEXTS),
-    sa.bindparam("attempts", type_=bulk.Array(sa.Integer())),
-    sa.bindparam("attempts_since_due", type_=bulk.Array(sa.Integer())),
-    sa.bindparam("claims", type_=bulk.Array(sa.DateTime(timezone=True))),
-    sa.bindparam("waits", type_=bulk.Array(sa.Float())),
+        sa.bindparam("endpoint_ids", type_=bulk.BIGINTS),
+        sa.bindparam("positions", type_=bulk.BIGINTS),
+        sa.bindparam("states", type_=bulk.TEXTS),
+        sa.bindparam("attempts", type_=bulk.Array(sa.Integer())),
+        sa.bindparam("attempts_since_due", type_=bulk.Array(sa.Integer())),
+        sa.bindparam("claims", type_=bulk.Array(sa.DateTime(timezone=True))),
+        sa.bindparam("waits", type_=bulk.Array(sa.Float())),
+    )
+)
+_KEYS: Final = bulk.unnested(deliveries, Key._fields)
+_READ: Final = ("state", "attempts", "attempts_since_due", "claimed_until")
+_LOCK: Final = Prepared(
+    sa.select(*(deliveries.c[name] for name in (*Key._fields, *_READ)))
+    .join(_KEYS, sa.and_(*(deliveries.c[name] == _KEYS.c[name] for name in Key._fields)))
+    .order_by(*(deliveries.c[name] for name in Key._fields))
+    .with_for_update(of=deliveries)
 )
 
 
@@ -117,7 +127,7 @@ async def record(
             rows[key] = after_attempt(rows[key], outcome, retries, chance())
             attempt_rows.append(_attempt(outcome, rows[key].attempts))
     if rows:
-        await db.execute(_SETTLE, _columns(rows))
+        await bulk.execute(db, _SETTLE, _columns(rows))
     if attempt_rows:
         await bulk.insert(db, attempts, attempt_rows)
         await health.update(db, [_result(outcome) for outcome in outcomes])
@@ -148,17 +158,8 @@ def after_attempt(row: DeliveryRow, outcome: Outcome, retries: Sequence[int], ch
 
 async def _locked(db: Db, keys: Sequence[Key]) -> dict[Key, DeliveryRow]:
     """Lock in the order of the keys, as every statement that waits for these locks does."""
-    wanted = bulk.rows(deliveries, Key._fields, [key._asdict() for key in keys])
-    columns = [deliveries.c[name] for name in Key._fields]
-    same = sa.and_(*(column == wanted.c[column.name] for column in columns))
-    of_keys = sa.select(deliveries).join(wanted, same).order_by(*columns)
-    rows = await db.execute(of_keys.with_for_update(of=deliveries))
-    return {
-        Key(row.endpoint_id, row.position): DeliveryRow(
-            row.state, row.attempts, row.attempts_since_due, row.claimed_until
-        )
-        for row in rows
-    }
+    rows = await bulk.fetch_values(db, _LOCK, bulk.columns(Key._fields, keys))
+    return {Key(*row[:2]): DeliveryRow(*row[2:]) for row in rows}
 
 
 def _result(outcome: Outcome) -> health.AttemptResult:

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, Row, bulk
 from app.domain import outbox
 from app.domain.webhooks.deliveries import Delivery, Key
 
@@ -46,7 +46,8 @@ _NO_FLUSH: Final = sa.text("SET LOCAL synchronous_commit = off")
 # Before that, the endpoints of one host, and those that fail, are cut in a random order to what they may have
 # together: however many of them hang, there is room for the others. The lock and the conditions are in one
 # statement: PostgreSQL checks the conditions again once it has the lock.
-_CLAIM: Final = sa.text("""
+_CLAIM: Final = Prepared(
+    sa.text("""
     WITH RECURSIVE waiting AS (
         (SELECT endpoint_id FROM deliveries WHERE state = 'due' ORDER BY endpoint_id LIMIT 1)
         UNION ALL
@@ -122,13 +123,14 @@ _CLAIM: Final = sa.text("""
     JOIN webhook_endpoints AS endpoint ON endpoint.id = claimed.endpoint_id
     ORDER BY position, endpoint_id
 """).bindparams(
-    sa.bindparam("hosts", type_=bulk.TEXTS),
-    sa.bindparam("seconds", type_=sa.Float),
-    *(sa.bindparam(name, type_=bulk.BIGINTS) for name in ("endpoints", "posts", "probes", "host_posts")),
-    *(sa.bindparam(name, type_=sa.BigInteger) for name in ("each", "limit", "of_failing")),
-    sa.bindparam("of_endpoint", OF_ENDPOINT, type_=sa.BigInteger),
-    sa.bindparam("of_host", OF_HOST, type_=sa.BigInteger),
-    sa.bindparam("part", PART, type_=sa.BigInteger),
+        sa.bindparam("hosts", type_=bulk.TEXTS),
+        sa.bindparam("seconds", type_=sa.Float),
+        *(sa.bindparam(name, type_=bulk.BIGINTS) for name in ("endpoints", "posts", "probes", "host_posts")),
+        *(sa.bindparam(name, type_=sa.BigInteger) for name in ("each", "limit", "of_failing")),
+        sa.bindparam("of_endpoint", OF_ENDPOINT, type_=sa.BigInteger),
+        sa.bindparam("of_host", OF_HOST, type_=sa.BigInteger),
+        sa.bindparam("part", PART, type_=sa.BigInteger),
+    )
 )
 
 

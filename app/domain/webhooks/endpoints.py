@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, Row, bulk
 from app.db.tables import cursors as cursor_rows
 from app.db.tables import deliveries, webhook_backlogs, webhook_endpoints
 from app.domain import outbox, pages
@@ -74,8 +74,8 @@ class NoSuchEndpoint(NotFound):
 
 
 _NOT_DELETED: Final = sa.select(webhook_endpoints).where(webhook_endpoints.c.state != "deleted")
-_IS_ANY_ACTIVE: Final = sa.exists().where(webhook_endpoints.c.state == "active")
-_ANY_ACTIVE: Final = sa.select(_IS_ANY_ACTIVE)
+_IS_ANY_ACTIVE: Final = sa.exists().where(webhook_endpoints.c.state == bulk.constant("active"))
+_ANY_ACTIVE: Final = Prepared(sa.select(_IS_ANY_ACTIVE))
 _IS_DUE: Final = deliveries.c.state == sa.literal_column("'due'", sa.Text)  # so says its partial index
 _FIRST_DUE: Final = sa.select(deliveries.c.endpoint_id).where(_IS_DUE).order_by(deliveries.c.endpoint_id)
 ANY_WORK: Final = sa.and_(
@@ -92,7 +92,7 @@ _POSITION: Final = sa.select(cursor_rows.c.position).where(cursor_rows.c.name ==
 
 async def any_active_endpoint(db: Db) -> bool:
     """Say whether any endpoint is active: without one there is nothing to fan out or claim."""
-    return bool(await db.scalar(_ANY_ACTIVE))
+    return bool(await bulk.fetch_value(db, _ANY_ACTIVE))
 
 
 async def fetch(db: Db, endpoint_id: int, reach: Reach = EVERYTHING) -> Endpoint:

@@ -4,7 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db
+from app.db import Db, Prepared, bulk
 from app.domain import outbox
 from app.domain.webhooks import endpoints
 
@@ -17,7 +17,8 @@ SLICE: Final = 1_000
 BACKLOGS: Final = 10
 
 # This locks the cursor. The statements after it read what earlier fan-outs made.
-_REACH: Final = sa.text("""
+_REACH: Final = Prepared(
+    sa.text("""
     SELECT cursors.position, sequencer.last,
         (SELECT events.position FROM events WHERE events.position > cursors.position ORDER BY 1 LIMIT 1)
             AS first,
@@ -28,14 +29,17 @@ _REACH: Final = sa.text("""
     WHERE cursors.name = :cursor AND sequencer.account_id = :positions
     FOR UPDATE OF cursors SKIP LOCKED
 """).bindparams(
-    sa.bindparam("cursor", endpoints.CURSOR), sa.bindparam("positions", -(2**63), type_=sa.BigInteger)
+        sa.bindparam("cursor", endpoints.CURSOR, type_=sa.Text),
+        sa.bindparam("positions", -(2**63), type_=sa.BigInteger),
+    )
 )
 
 # Deliveries are due from the beginning of this transaction, so that it can claim them too. Endpoints of one
 # account are looked up by the account, so that those of other accounts cost nothing. Endpoints of all
 # accounts are compared with each type once, not with each event. An account may have been renamed since the
 # event: its name of now counts.
-_NEW: Final = sa.text("""
+_NEW: Final = Prepared(
+    sa.text("""
     WITH fresh AS MATERIALIZED (
         SELECT position, type, message, coalesce(
             (SELECT accounts.foreign_id FROM accounts WHERE accounts.id = events.account_id),
@@ -67,9 +71,10 @@ _NEW: Final = sa.text("""
     WHERE endpoint.state = 'active'
     ON CONFLICT DO NOTHING
 """).bindparams(
-    sa.bindparam("position", type_=sa.BigInteger),
-    sa.bindparam("until", type_=sa.BigInteger),
-    sa.bindparam("test", outbox.WEBHOOK_TEST, type_=sa.Text),
+        sa.bindparam("position", type_=sa.BigInteger),
+        sa.bindparam("until", type_=sa.BigInteger),
+        sa.bindparam("test", outbox.WEBHOOK_TEST, type_=sa.Text),
+    )
 )
 
 # Positions whose events were deleted, or that a restore left out, are passed in one step.
@@ -134,14 +139,15 @@ async def step(db: Db, stride: int = 1) -> bool:
     Positions go on by `stride`. The cursor moves in the same transaction, so a crash loses and doubles nothing. One process at a time fans
     out; others skip it.
     """
-    reach = (await db.execute(_REACH)).one_or_none()
-    if reach is None:
+    reach = await bulk.fetch_values(db, _REACH)
+    if not reach:
         return False
-    begin = reach.last if reach.first is None else max(reach.position, reach.first - 1)
-    events = max(1, ROWS // (reach.of_all_accounts + OF_ACCOUNT))
-    until = min(reach.last, begin + stride * events)
-    if until > reach.position:
-        await db.execute(_NEW, {"position": reach.position, "until": until})
+    [(position, last, first, backlogs, of_all_accounts)] = reach
+    begin = last if first is None else max(position, first - 1)
+    events = max(1, ROWS // (of_all_accounts + OF_ACCOUNT))
+    until = min(last, begin + stride * events)
+    if until > position:
+        await bulk.execute(db, _NEW, {"position": position, "until": until})
         await outbox.advance(db, endpoints.CURSOR, until)
-    sliced = (await db.execute(_OLD, {"reach": stride * SLICE})).scalar_one() if reach.backlogs else 0
-    return until > reach.position or sliced > 0
+    sliced = (await db.execute(_OLD, {"reach": stride * SLICE})).scalar_one() if backlogs else 0
+    return until > position or sliced > 0

@@ -34,6 +34,7 @@ from app.money import DUST, Koinu
 from tests import chain_harness, scenario
 from tests.chain_harness import NOWHERE, ChainHarness, order
 from tests.scenario import doge
+from tests.statements import hear_all
 
 EVENT_TYPES = ["PAYMENT_REQUESTED", "PAYMENT_SENT", "PAYMENT_ON_CHAIN", "PAYMENT_CONFIRMED"]
 
@@ -730,11 +731,7 @@ async def test_that_there_is_nothing_to_do_is_seen_without_a_lock_or_a_write(har
     await harness.pay(await harness.node_address(), 10)
     await harness.send()
     statements: list[str] = []
-    sa.event.listen(
-        harness.engine.sync_engine,
-        "before_cursor_execute",
-        lambda _db, _cursor, statement, *_: statements.append(statement),
-    )
+    hear_all(harness.engine, statements.append)
 
     assert [await harness.sender.step() for _ in range(3)] == [False] * 3
     async with harness.engine.begin() as db:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import Prepared, bulk, copy, is_outage, observe_timed, sqlstate, timed
+from app.db import Prepared, bulk, copy, is_outage, observe_timed, reads, sqlstate, timed
 from app.db.engine import open_engine
 from app.db.tables import assets
 
@@ -15,6 +15,7 @@ BEGUN = sa.text("SELECT 1")
 PID = Prepared(sa.select(sa.func.pg_backend_pid().label("pid")))
 ADD = Prepared(sa.insert(assets).values(code=sa.bindparam("new"), name="Gold", decimals=0))
 RENAME = Prepared(sa.update(assets).values(name=sa.bindparam("called")))
+BROKEN = Prepared(sa.text("SELECT 1 / :none").bindparams(sa.bindparam("none", 0, sa.Integer)))
 CODES = Prepared(sa.select(assets.c.code, assets.c.decimals).order_by(assets.c.code))
 
 
@@ -37,6 +38,26 @@ async def test_the_first_statement_begins_the_transaction_and_all_of_it_is_commi
     assert (first, second, renamed) == (1, 1, 4)
     assert by_sqlalchemy == by_driver == [("DOGE", 8), ("gold", 0), ("silver", 0)]
     assert [row["code"] for row in rows] == ["DOGE", "gold", "silver"]
+
+
+async def test_where_each_statement_is_one_by_itself_the_driver_needs_no_transaction(
+    engine: AsyncEngine,
+) -> None:
+    by_sqlalchemy: list[str] = []
+    sa.event.listen(
+        engine.sync_engine, "before_cursor_execute", lambda *event: by_sqlalchemy.append(event[2])
+    )
+
+    async with reads(engine).connect() as db:
+        codes = await bulk.fetch_values(db, CODES)
+        with pytest.raises(RuntimeError):
+            await copy.insert(db, assets, ("code", "name", "decimals"), [("gold", "Gold", 0)])
+        with pytest.raises(DBAPIError) as raised:
+            await bulk.fetch_values(db, BROKEN)
+        after = await bulk.fetch_value(db, CODES)
+
+    assert (codes, after) == ([("DOGE", 8)], "DOGE")
+    assert (sqlstate(raised.value), by_sqlalchemy) == ("22012", [])
 
 
 async def test_an_error_has_its_sqlstate_and_undoes_the_transaction(engine: AsyncEngine) -> None:
