@@ -59,6 +59,7 @@ WRITERS = {
     },
     "chain_state": {
         "blocks/connecting": "moves the tip",
+        "blocks/reserves": "adds up what blocks posted and moved",
         "payments/pause": "stops payments, and lets them go on",
     },
     "coins": {

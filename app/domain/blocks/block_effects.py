@@ -105,6 +105,7 @@ class BlockEffects:
     sightings: SightingEffects = field(default_factory=SightingEffects)
     watch: DoubleSpendWatch = field(default_factory=DoubleSpendWatch)
     quotes: Mapping[int, Quote] = field(default_factory=dict)  # by the times of the blocks
+    is_valued: bool = False
     steps: list[Step] = field(default_factory=list)
     changed: set[Outpoint] = field(default_factory=set)
     changed_invoices: set[InvoiceKey] = field(default_factory=set)

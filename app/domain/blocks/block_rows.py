@@ -1,27 +1,25 @@
 """The rows that blocks touch: read under their locks in one order, and written back in a few statements."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, Row, bulk
-from app.db.tables import ELSEWHERE, accounts, addresses, coins, deposits, invoices
+from app.db import Db, Prepared, Row, bulk
+from app.db.tables import accounts, addresses, coins, deposits, invoices
 from app.domain import rates, sightings
-from app.domain.blocks import double_spend_watch, own_transaction_rows, twins
+from app.domain.blocks import double_spend_watch, matching, own_transaction_rows, reserves, twins
 from app.domain.blocks.block_effects import Block, BlockEffects, InvoiceKey
-from app.domain.blocks.deposits import Coin, Deposit, OwnAddress
+from app.domain.blocks.deposits import Coin, Deposit
+from app.domain.blocks.double_spend_watch import DoubleSpendWatch
+from app.domain.blocks.matching import Heights, Match, own_address
 from app.domain.blocks.own_transaction_effects import OwnTransactionEffects
 from app.domain.dogecoin import Network, Outpoint
 from app.domain.invoices import Receipts
 from app.domain.owner import Owner
 from app.domain.sightings import SightingEffects
 from app.money import Koinu
-
-P2PKH_BYTES = 25
-"""All our addresses are of this kind; no other script can be one of ours."""
 
 
 async def of_blocks(
@@ -31,19 +29,21 @@ async def of_blocks(
 
     Confirmations count up to `confirm_to`; the blocks up to the height `final` are never disconnected.
     """
-    paid = await _own_addresses(db, network, blocks)
+    match = await matching.find(db, network, blocks, Heights(confirm_to, confirmations, final))
+    paid = match.paid
     outputs = [output for block in blocks for output in block.outputs if output.script in paid]
     spends = [spend for block in blocks for spend in block.spends]
-    watch = await double_spend_watch.find(db, (block.inputs for block in blocks), final)
-    heights = (confirm_to, confirm_to - confirmations + 1)
-    ours = await own_transaction_rows.of_blocks(db, spends, watch.lost, heights)
+    watch = DoubleSpendWatch(final, has_final=match.is_final)
+    if match.is_watched:
+        await double_spend_watch.find(db, (block.inputs for block in blocks), watch)
+    ours = await own_transaction_rows.of_blocks(db, match.standing, match.falling, watch.lost)
     txids = [transaction.txid for transaction in ours.values()]
     watch.descendants = await double_spend_watch.descendants(db, [*watch.lost, *txids])
     outpoints = [output.outpoint for output in outputs] + [spend.outpoint for spend in spends]
     locked_coins = await _coins(db, network, _COINS_AMONG, bulk.columns(_KEY, outpoints)) if outpoints else {}
-    locked_deposits = await _deposits(db, network, _DEPOSITS_DUE, {"height": confirm_to})
-    if outputs:
-        keys = [(paid[output.script].account, *output.outpoint) for output in outputs]
+    locked_deposits = await _deposits(db, network, _DEPOSITS_DUE, {"tip": confirm_to}) if match.is_due else {}
+    if known := [output for output in outputs if output.outpoint in locked_coins]:  # a deposit has its coin
+        keys = [(paid[output.script].account, *output.outpoint) for output in known]
         among = bulk.columns(("account_id", *_KEY), keys)
         locked_deposits |= await _deposits(db, network, _DEPOSITS_AMONG, among)
     if payers := {payment.owner.id for transaction in ours.values() for payment in transaction.payments}:
@@ -54,10 +54,11 @@ async def of_blocks(
         new, new_coins = await twins.recognise(db, strangers, ours.values(), change.values())
         ours, locked_coins = ours | new, locked_coins | new_coins
     effects = OwnTransactionEffects(ours, confirmations)
-    seen = await sightings.of_blocks(db, network, {output.outpoint.txid for output in outputs}, spends)
+    paying = {output.outpoint.txid for output in outputs} if match.is_sighted else ()
+    seen = await sightings.of_blocks(db, network, paying, match.seen)
     rules = (network.maturity, confirmations)
-    result = await _effects(db, rules, paid, (locked_coins, locked_deposits, effects), seen)
-    result.watch = watch
+    result = await _effects(db, rules, match, (locked_coins, locked_deposits, effects), seen)
+    result.watch, result.is_valued = watch, match.is_valued
     return result
 
 
@@ -67,52 +68,54 @@ async def of_height(db: Db, network: Network, height: int) -> BlockEffects:
     locked_coins = await _coins(db, network, _COINS_OF_HEIGHT, {"height": height})
     locked_deposits = await _deposits(db, network, _DEPOSITS_OF_HEIGHT, {"height": height})
     locked = (locked_coins, locked_deposits, OwnTransactionEffects(ours, 0))
-    return await _effects(db, (network.maturity, 0), {}, locked, SightingEffects())
+    return await _effects(db, (network.maturity, 0), None, locked, SightingEffects())
 
 
-async def write(db: Db, effects: BlockEffects) -> None:
-    """Write back the coins, deposits, own transactions and invoices that changed."""
+def has_changed(effects: BlockEffects) -> bool:
+    """Say whether there is anything to write."""
+    own, seen = effects.transactions.changed, effects.sightings.changed
+    return bool(effects.changed or own or seen or effects.watch.mined)
+
+
+async def write(db: Db, effects: BlockEffects) -> int:
+    """Write back the coins, deposits, own transactions and invoices that changed; return the assets of before.
+
+    One statement writes all that is locked or new; it reads what was there before it.
+    """
     changed = sorted(effects.changed)
     coin_rows = [_coin_row(effects.coins[outpoint]) for outpoint in changed if outpoint in effects.coins]
-    if coin_rows:
-        await db.execute(_upsert(coins, tuple(coin_rows[0])), bulk.arrays(coin_rows))
     deposit_rows = [
         _deposit_row(effects.deposits[outpoint]) for outpoint in changed if outpoint in effects.deposits
     ]
-    if deposit_rows:
-        await db.execute(_upsert(deposits, tuple(deposit_rows[0])), bulk.arrays(deposit_rows))
+    receipts = [_receipts_row(key, effects.receipts[key]) for key in sorted(effects.changed_invoices)]
+    rows = {
+        **reserves.parameters(effects),
+        **bulk.arrays(coin_rows, _COIN_COLUMNS, "coin"),
+        **bulk.arrays(deposit_rows, _DEPOSIT_COLUMNS, "deposit"),
+        **bulk.arrays(receipts, _RECEIPTS_COLUMNS, "receipts"),
+        **double_spend_watch.mined(effects.watch),
+    }
+    before = int(await bulk.fetch_value(db, _WRITE, rows) or 0)
     await own_transaction_rows.write(db, effects.transactions.changed)
     await sightings.write_effects(db, effects.sightings)
-    receipts = [_receipts_row(key, effects.receipts[key]) for key in sorted(effects.changed_invoices)]
-    if receipts:
-        await bulk.update(db, invoices, ("account_id", "index"), receipts)
-
-
-async def _own_addresses(db: Db, network: Network, blocks: Sequence[Block]) -> dict[bytes, OwnAddress]:
-    """Return the addresses of ours that the blocks pay, by script.
-
-    SQL matches the scripts, and no cached set: it sees every address that was committed before its payment.
-    """
-    scripts = {output.script for block in blocks for output in block.outputs}
-    parameters = {"input_script": [script for script in scripts if len(script) == P2PKH_BYTES]}
-    rows = await bulk.fetch_all(db, _PAID, parameters)
-    return {bytes(row["script"]): _own_address(network, row) for row in rows if row["purpose"] != ELSEWHERE}
+    return before
 
 
 async def _effects(
     db: Db,
     rules: tuple[Callable[[int], int], int],
-    paid: Mapping[bytes, OwnAddress],
+    match: Match | None,
     locked: tuple[dict[Outpoint, Coin], dict[Outpoint, Deposit], OwnTransactionEffects],
     seen: SightingEffects,
 ) -> BlockEffects:
     coins, deposits, ours = locked
+    paid, owners = ({}, {}) if match is None else (match.paid, dict(match.owners))
     touched = [coin.address for coin in coins.values()] + [deposit.address for deposit in deposits.values()]
     touched += paid.values()
     keys = {(address.account, address.invoice) for address in touched if address.invoice is not None}
     keys |= {(sighting.owner.id, sighting.invoice) for sighting in seen.all if sighting.invoice is not None}
     receipts = await _receipts(db, sorted(keys))
-    owners = await _owners(db, sorted({address.account for address in touched}))
+    owners |= await _owners(db, sorted({address.account for address in touched} - owners.keys()))
     for transaction in ours.transactions.values():
         owners |= {payment.owner.id: payment.owner for payment in transaction.payments}
     owners |= {sighting.owner.id: sighting.owner for sighting in seen.all}
@@ -120,7 +123,7 @@ async def _effects(
     return BlockEffects(paid, owners, deposits, coins, receipts, confirmations, maturity, ours, seen)
 
 
-def _locked(table: sa.Table) -> sa.Select[Any]:
+def _locked(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> Prepared:
     """Lock rows of `table` in the order of their keys, and read the address of each by its key with them.
 
     A plain join of three columns seems to the planner to leave a row or none: then it compares each coin of the
@@ -128,8 +131,8 @@ def _locked(table: sa.Table) -> sa.Select[Any]:
     """
     same = (addresses.c[name] == table.c[name] for name in ("account_id", "branch", "index"))
     address = sa.select(addresses.c.script, addresses.c.purpose).where(*same).limit(1).lateral()
-    query = sa.select(table, *address.c).select_from(table.join(address, sa.true()))
-    return query.order_by(*table.primary_key).with_for_update(key_share=True, of=table)
+    query = sa.select(table, *address.c).select_from(table.join(address, sa.true())).where(*conditions)
+    return Prepared(query.order_by(*table.primary_key).with_for_update(key_share=True, of=table))
 
 
 def _among(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -145,12 +148,11 @@ def _same(table: sa.Table, names: tuple[str, ...]) -> tuple[sa.FromClause, sa.Co
 
 
 _INVOICE: Final = ("account_id", "index")
-_PAID: Final = sa.select(addresses).join(*_same(addresses, ("script",)))
-_OWNERS: Final = sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address).join(
-    *_same(accounts, ("id",))
+_OWNERS: Final = Prepared(
+    sa.select(accounts.c.id, accounts.c.foreign_id, accounts.c.address).join(*_same(accounts, ("id",)))
 )
 """Joined, as all long lists are: `= ANY` of so many may look at each of them for each row."""
-_LOCKED_RECEIPTS: Final = (
+_LOCKED_RECEIPTS: Final = Prepared(
     sa.select(*(invoices.c[name] for name in (*_INVOICE, *Receipts._fields)))
     .join(*_same(invoices, _INVOICE))
     .order_by(*(invoices.c[name] for name in _INVOICE))
@@ -158,33 +160,27 @@ _LOCKED_RECEIPTS: Final = (
 )
 _KEY: Final = ("txid", "vout")
 _HEIGHT: Final = sa.bindparam("height", type_=sa.Integer)
-_COINS_AMONG: Final = _locked(coins).where(_among(coins))
-_COINS_OF_HEIGHT: Final = _locked(coins).where(
-    sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT)
+_COINS_AMONG: Final = _locked(coins, _among(coins))
+_COINS_OF_HEIGHT: Final = _locked(coins, sa.or_(coins.c.height == _HEIGHT, coins.c.spent_height == _HEIGHT))
+_CHANGE_OF: Final = _locked(
+    coins, coins.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES)), coins.c.change
 )
-_CHANGE_OF: Final = _locked(coins).where(
-    coins.c.txid == sa.any_(sa.bindparam("txids", type_=bulk.BYTES)), coins.c.change
-)
-_DEPOSITS_AMONG: Final = _locked(deposits).where(_among(deposits))
-_DEPOSITS_DUE: Final = _locked(deposits).where(
-    deposits.c.confirm_height <= _HEIGHT, deposits.c.state == "incoming"
-)
+_DEPOSITS_AMONG: Final = _locked(deposits, _among(deposits))
+_DEPOSITS_DUE: Final = _locked(deposits, matching.DUE)
 _ACCOUNTS: Final = sa.bindparam("accounts", type_=bulk.BIGINTS)
-_DEPOSITS_OWING: Final = _locked(deposits).where(
-    deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.clawback_debt > 0
+_DEPOSITS_OWING: Final = _locked(
+    deposits, deposits.c.account_id == sa.any_(_ACCOUNTS), deposits.c.clawback_debt > 0
 )
-_DEPOSITS_OF_HEIGHT: Final = _locked(deposits).where(deposits.c.height == _HEIGHT)
+_DEPOSITS_OF_HEIGHT: Final = _locked(deposits, deposits.c.height == _HEIGHT)
 
 
-async def _coins(
-    db: Db, network: Network, statement: sa.Select[Any], parameters: Row
-) -> dict[Outpoint, Coin]:
+async def _coins(db: Db, network: Network, statement: Prepared, parameters: Row) -> dict[Outpoint, Coin]:
     rows = await bulk.fetch_all(db, statement, parameters)
     return {Outpoint(bytes(row["txid"]), row["vout"]): _coin(network, row) for row in rows}
 
 
 async def _deposits(
-    db: Db, network: Network, statement: sa.Select[Any], parameters: Row
+    db: Db, network: Network, statement: Prepared, parameters: Row
 ) -> dict[Outpoint, Deposit]:
     """Lock deposits. Blocks do so in several statements, each with its own index.
 
@@ -204,7 +200,8 @@ async def _receipts(db: Db, keys: Sequence[InvoiceKey]) -> dict[InvoiceKey, Rece
 
 
 async def _owners(db: Db, ids: Sequence[int]) -> dict[int, Owner]:
-    return {row.id: Owner(*row) for row in await db.execute(_OWNERS, {"input_id": ids})} if ids else {}
+    rows = await bulk.fetch_values(db, _OWNERS, {"input_id": ids}) if ids else ()
+    return {row[0]: Owner(*row) for row in rows}
 
 
 _CHANGING: Final = (
@@ -213,24 +210,25 @@ _CHANGING: Final = (
 )  # fmt: skip
 
 
-@cache
-def _upsert(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+def _upsert(table: sa.Table, names: tuple[str, ...], source: str) -> sa.CTE:
     """Insert rows with these columns, or update those of them that blocks change."""
-    rows = insert(table).from_select(names, sa.select(bulk.unnested(table, names)))
+    rows = insert(table).from_select(names, sa.select(bulk.unnested(table, names, source)))
     keys = [column.name for column in table.primary_key]
     new = {name: rows.excluded[name] for name in names if name in _CHANGING}
-    return rows.on_conflict_do_update(index_elements=keys, set_=new)
+    return rows.on_conflict_do_update(index_elements=keys, set_=new).cte(f"written_{source}")
 
 
-def _own_address(network: Network, row: Row) -> OwnAddress:
-    path = row["account_id"], row["branch"], row["index"]
-    return OwnAddress(*path, row["purpose"], network, bytes(row["script"]))
+def _update_receipts() -> sa.CTE:
+    new = bulk.unnested(invoices, _RECEIPTS_COLUMNS, "receipts")
+    same = (invoices.c[name] == new.c[name] for name in _INVOICE)
+    changes = sa.update(invoices).values({name: new.c[name] for name in _RECEIPTS}).where(*same)
+    return changes.cte("written_receipts")
 
 
 def _coin(network: Network, row: Row) -> Coin:
     return Coin(
         Outpoint(bytes(row["txid"]), row["vout"]),
-        _own_address(network, row),
+        own_address(network, row),
         Koinu(row["amount"]),
         **{name: row[name] for name in _COIN},
     )
@@ -239,7 +237,7 @@ def _coin(network: Network, row: Row) -> Coin:
 def _deposit(network: Network, row: Row) -> Deposit:
     return Deposit(
         Outpoint(bytes(row["txid"]), row["vout"]),
-        _own_address(network, row),
+        own_address(network, row),
         Koinu(row["amount"]),
         **{name: row[name] for name in _DEPOSIT},
         quote=rates.quote_in(row),
@@ -258,6 +256,19 @@ _DEPOSIT: Final = (
 _RECEIPTS: Final = (
     "received", "confirmed", "seen", "acceptable", "detected", "settled", "confirmation_lost", "late",
 )  # fmt: skip
+
+
+_COIN_COLUMNS: Final = ("txid", "vout", "account_id", "branch", "index", "amount", *_COIN)
+_DEPOSIT_COLUMNS: Final = (*_COIN_COLUMNS[:6], "invoice", *_DEPOSIT, *rates.COLUMNS)
+_RECEIPTS_COLUMNS: Final = (*_INVOICE, *_RECEIPTS)
+_WRITE: Final = Prepared(
+    reserves.ASSETS.add_cte(
+        _upsert(coins, _COIN_COLUMNS, "coin"),
+        _upsert(deposits, _DEPOSIT_COLUMNS, "deposit"),
+        _update_receipts(),
+        double_spend_watch.MINE.cte("written_watch"),
+    )
+)
 
 
 def _coin_row(coin: Coin) -> dict[str, object]:

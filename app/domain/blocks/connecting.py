@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk
+from app.db import Db, Prepared, bulk
 from app.db.tables import blocks, chain_state
 from app.domain import ledger, outbox, rates
 from app.domain.blocks import block_events, block_rows, debts, double_spend_watch, reserves
 from app.domain.blocks.block_effects import Block, BlockEffects
-from app.domain.blocks.reserves import ReserveChange
 from app.domain.dogecoin import Network
 from app.domain.ledger import Pending, Posted
 from app.domain.payments import pause
@@ -65,13 +65,22 @@ class LedgerMismatch(Exception):
     """The ledger has an entry that the rows say is new; nothing was done."""
 
 
+_TIP: Final = Prepared(
+    sa.select(
+        chain_state.c.height,
+        chain_state.c.hash,
+        blocks.c.chainwork,
+        chain_state.c.rescan_height,
+        chain_state.c.reorg_top,
+    ).join(blocks, blocks.c.height == chain_state.c.height)
+)
+
+
 async def tip(db: Db) -> Tip | None:
     """Return the tip, or None before the first start."""
-    query = sa.select(chain_state, blocks.c.chainwork).join(blocks, blocks.c.height == chain_state.c.height)
-    row = (await db.execute(query)).first()
-    if row is None:
-        return None
-    return Tip(row.height, bytes(row.hash), int(row.chainwork), row.rescan_height, row.reorg_top)
+    for height, block_hash, chainwork, rescan_height, reorg_top in await bulk.fetch_values(db, _TIP):
+        return Tip(height, block_hash, int(chainwork), rescan_height, reorg_top)
+    return None
 
 
 async def hash_at(db: Db, height: int) -> bytes | None:
@@ -112,9 +121,8 @@ async def connect(db: Db, rules: Rules, connected: Sequence[Block]) -> str:
 
     Returns why that has paused payments, or ""; so do `disconnect` and `rescan`.
     """
-    first, last = connected[0], connected[-1]
-    chainwork = await _move(db, first.previous, first.height - 1, last.hash, last.height)
-    await bulk.insert(db, blocks, _headers(connected, chainwork))
+    last = connected[-1]
+    await _move_up(db, connected)
     effects = await _lock(db, rules, connected, last.height)
     for block in connected:
         effects.connect(block, block.height)
@@ -125,7 +133,7 @@ async def connect(db: Db, rules: Rules, connected: Sequence[Block]) -> str:
 async def _lock(db: Db, rules: Rules, read: Sequence[Block], tip_height: int) -> BlockEffects:
     final = tip_height - rules.max_reorg_blocks
     effects = await block_rows.of_blocks(db, rules.network, rules.confirmations, read, tip_height, final)
-    if effects.addresses:
+    if effects.addresses and effects.is_valued:
         effects.quotes = await rates.of_times(db, [block.time for block in read])
     return effects
 
@@ -173,7 +181,7 @@ async def rescan(db: Db, rules: Rules, at: Tip, read: Sequence[Block]) -> str:
     return fault
 
 
-async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> int:
+def _moving() -> sa.Update:
     """Move the tip, guarded, and as the first of all locks: two followers can never both connect a block.
 
     Returns the work of the chain up to the block that was the tip.
@@ -181,24 +189,53 @@ async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_h
     A rescan that would begin above the tip is over: those blocks will be read for the first time. A lower tip
     keeps the height of the reorg's top, from which the next follower counts the reorg's depth.
     """
+    from_hash, to_hash = (sa.bindparam(name, type_=sa.LargeBinary) for name in ("from_hash", "to_hash"))
+    from_height, to_height = (sa.bindparam(name, type_=sa.Integer) for name in ("from_height", "to_height"))
     is_tip = sa.and_(chain_state.c.hash == from_hash, chain_state.c.height == from_height)
     rescan_height = sa.case((chain_state.c.rescan_height <= to_height, chain_state.c.rescan_height))
     top = sa.func.greatest(chain_state.c.reorg_top, from_height)
     reorg_top = sa.case((top > to_height, top))
     values = {"hash": to_hash, "height": to_height, "rescan_height": rescan_height, "reorg_top": reorg_top}
     update = sa.update(chain_state).where(is_tip, blocks.c.height == chain_state.c.height).values(values)
-    chainwork = (await db.execute(update.returning(blocks.c.chainwork))).scalar()
-    if chainwork is None:
+    return update.returning(blocks.c.chainwork)
+
+
+def _moving_up() -> sa.Insert:
+    """Move the tip, and insert the blocks up to it: the work of each is given as what comes on top of the old tip."""
+    moved, new = _moving().cte("moved"), bulk.unnested(blocks, Header._fields)
+    columns = [new.c[name] for name in Header._fields[:-1]]
+    return sa.insert(blocks).from_select(
+        Header._fields, sa.select(*columns, moved.c.chainwork + new.c.chainwork).join(moved, sa.true())
+    )
+
+
+_MOVE: Final = Prepared(_moving())
+_MOVE_UP: Final = Prepared(_moving_up())
+
+
+async def _move(db: Db, from_hash: bytes, from_height: int, to_hash: bytes, to_height: int) -> None:
+    """Move the tip down, or nowhere; the blocks stay as they are."""
+    move = {"from_hash": from_hash, "from_height": from_height, "to_hash": to_hash, "to_height": to_height}
+    if not await bulk.fetch_values(db, _MOVE, move):
         raise TipMoved
-    return int(chainwork)
 
 
-def _headers(connected: Sequence[Block], chainwork: int) -> list[dict[str, object]]:
-    rows = []
-    for block in connected:
-        chainwork += block.work
-        rows.append(Header(block.height, block.hash, block.previous, block.time, chainwork)._asdict())
-    return rows
+async def _move_up(db: Db, connected: Sequence[Block]) -> None:
+    """Move the tip to the last of the blocks, and insert them."""
+    first, last = connected[0], connected[-1]
+    move = {
+        "from_hash": first.previous,
+        "from_height": first.height - 1,
+        "to_hash": last.hash,
+        "to_height": last.height,
+    }
+    works = accumulate(block.work for block in connected)
+    headers = [
+        Header(block.height, block.hash, block.previous, block.time, work)
+        for block, work in zip(connected, works, strict=True)
+    ]
+    if not await bulk.execute(db, _MOVE_UP, move | bulk.columns(Header._fields, headers)):
+        raise TipMoved
 
 
 async def _check_known(db: Db, read: Sequence[Block]) -> None:
@@ -244,18 +281,10 @@ def _rendered(
 async def _write(db: Db, effects: BlockEffects, pending: Pending) -> str:
     """Write entries and rows, and return how the changes of reserves and liabilities differ, or ""."""
     await ledger.write(db, pending)
-    await double_spend_watch.write(db, effects.watch)
     entry_ids = [outcome.id for outcome in pending.posted]
-    if not (effects.changed or entry_ids or effects.transactions.changed or effects.sightings.changed):
-        return ""
-    before = await reserves.assets(db, effects)
-    await block_rows.write(db, effects)
-    change = ReserveChange(
-        await reserves.liabilities(db, entry_ids), await reserves.assets(db, effects) - before
-    )
-    sums = {
-        "liabilities": chain_state.c.liabilities + change.liabilities,
-        "assets": chain_state.c.assets + change.assets,
-    }
-    await db.execute(sa.update(chain_state).values(sums))
-    return change.fault
+    fault = ""
+    if entry_ids or block_rows.has_changed(effects):
+        before = await block_rows.write(db, effects)
+        fault = (await reserves.add_change(db, effects, entry_ids, before)).fault
+    await double_spend_watch.end(db, effects.watch)
+    return fault

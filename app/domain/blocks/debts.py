@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk
+from app.db import Db, Prepared, bulk
 from app.db.tables import CLAWBACK, deposits, payments
 from app.domain import outbox
 from app.domain.ledger import Posted
@@ -63,16 +63,14 @@ _OWED: Final = sa.union_all(
         for table in (deposits, payments)
     )
 ).subquery()
-_SUMS: Final = sa.select(
-    _OWED.c.account_id, sa.func.sum(_OWED.c.clawback_debt).label("clawback_debt")
-).group_by(_OWED.c.account_id)
+_SUMS: Final = Prepared(
+    sa.select(_OWED.c.account_id, sa.func.sum(_OWED.c.clawback_debt)).group_by(_OWED.c.account_id)
+)
 
 
 async def of_accounts(db: Db, accounts: Sequence[int]) -> dict[int, int]:
     """Return what those of the accounts owe that owe anything."""
     if not accounts:
         return {}
-    return {
-        row.account_id: int(row.clawback_debt)
-        for row in await db.execute(_SUMS, {"accounts": list(accounts)})
-    }
+    rows = await bulk.fetch_values(db, _SUMS, {"accounts": list(accounts)})
+    return {account: int(owed) for account, owed in rows}

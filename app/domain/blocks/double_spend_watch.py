@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Db, bulk
+from app.db import Db, Prepared, bulk
 from app.db.tables import watched_inputs
 from app.domain.dogecoin import Outpoint
 
@@ -25,7 +25,7 @@ class DoubleSpendWatch:
 
     `waiting` has the inputs of unmined transactions, with their txids. `lost` are those of these transactions
     that the blocks at hand may prove dead, and `descendants` their unmined descendants, by what they spend.
-    Blocks up to the height `final` are never disconnected.
+    Blocks up to the height `final` are never disconnected; `has_final` says whether inputs of theirs are watched.
     """
 
     final: int = 0
@@ -33,6 +33,7 @@ class DoubleSpendWatch:
     lost: set[bytes] = field(default_factory=set)
     descendants: Mapping[bytes, Collection[bytes]] = field(default_factory=dict)
     mined: dict[tuple[Outpoint, bytes], int] = field(default_factory=dict)
+    has_final: bool = False
     disconnected: int | None = None
 
     def connect(self, height: int, spends: Spends, deposit_txids: Collection[bytes]) -> set[bytes]:
@@ -67,19 +68,20 @@ def _inputs(spends: Spends, txids: Collection[bytes]) -> dict[bytes, list[Outpoi
 _KEY: Final = ("txid", "vout")
 _SPENT: Final = bulk.unnested(watched_inputs, _KEY)
 _UNMINED: Final = watched_inputs.c.height.is_(None)
-_ANY: Final = sa.select(sa.exists().where(_UNMINED))
-_MATCHED: Final = (
+_FINAL: Final = watched_inputs.c.height <= sa.bindparam("final", type_=sa.Integer)
+ANY_UNMINED: Final = sa.exists().where(_UNMINED)
+"""Whether any input is watched whose transaction is in no block: only reorgs leave such."""
+ANY_FINAL: Final = sa.exists().where(_FINAL)
+"""Whether any input is watched whose block is never disconnected."""
+_MATCHED: Final = Prepared(
     sa.select(watched_inputs)
     .join(_SPENT, sa.and_(*(watched_inputs.c[name] == _SPENT.c[name] for name in _KEY)))
     .where(_UNMINED)
 )
 
 
-async def find(db: Db, blocks: Iterable[Spends], final: int) -> DoubleSpendWatch:
-    """Return the watched inputs that blocks spend; only reorgs leave any. The caller has moved the tip."""
-    watch = DoubleSpendWatch(final)
-    if not await db.scalar(_ANY):
-        return watch
+async def find(db: Db, blocks: Iterable[Spends], watch: DoubleSpendWatch) -> DoubleSpendWatch:
+    """Add to the watch the inputs without a block that blocks spend. The caller has moved the tip."""
     spends = [spend for block in blocks for spend in block]
     rows = await bulk.fetch_all(db, _MATCHED, bulk.columns(_KEY, [outpoint for outpoint, _ in spends]))
     for row in rows:
@@ -102,25 +104,29 @@ async def descendants(db: Db, txids: Collection[bytes]) -> dict[bytes, set[bytes
     return children
 
 
-async def write(db: Db, watch: DoubleSpendWatch) -> None:
-    """Write what blocks mined or unmined, and delete what is final."""
+async def end(db: Db, watch: DoubleSpendWatch) -> None:
+    """Write what blocks unmined, and delete what is final, after what was mined is written (MINE)."""
     if watch.disconnected is not None:
         unmined = sa.update(watched_inputs).where(watched_inputs.c.height == watch.disconnected)
         await db.execute(unmined.values(height=None))
         return
-    if watch.mined:
-        rows = [(*outpoint, by, height) for (outpoint, by), height in watch.mined.items()]
-        await db.execute(_UPSERT, bulk.columns(_COLUMNS, rows))
-    await db.execute(_DELETE, {"final": watch.final})
+    if watch.has_final or any(height <= watch.final for height in watch.mined.values()):
+        await bulk.execute(db, _DELETE, {"final": watch.final})
 
 
+def mined(watch: DoubleSpendWatch) -> dict[str, tuple[Any, ...]]:
+    """Return the parameters of MINE."""
+    rows = [(*outpoint, by, height) for (outpoint, by), height in watch.mined.items()]
+    return bulk.columns(_COLUMNS, rows, _MINED)
+
+
+_MINED: Final = "watched"
 _COLUMNS: Final = (*_KEY, "spent_by", "height")
 _ROWS: Final = insert(watched_inputs).from_select(
-    _COLUMNS, sa.select(bulk.unnested(watched_inputs, _COLUMNS))
+    _COLUMNS, sa.select(bulk.unnested(watched_inputs, _COLUMNS, _MINED))
 )
-_UPSERT: Final = _ROWS.on_conflict_do_update(
+MINE: Final = _ROWS.on_conflict_do_update(
     index_elements=[*_KEY, "spent_by"], set_={"height": _ROWS.excluded.height}
-)  # the deposit may be in another block than before
-_DELETE: Final = sa.delete(watched_inputs).where(
-    watched_inputs.c.height <= sa.bindparam("final", type_=sa.Integer)
 )
+"""Writes in which block each watched input is; the deposit may be in another one than before."""
+_DELETE: Final = Prepared(sa.delete(watched_inputs).where(_FINAL))

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from app.db import Db, Row, bulk
 from app.db.tables import coins, payment_outputs, transaction_inputs, transactions, watched_inputs
 from app.db.tables import payments as payment_rows
-from app.domain.blocks.double_spend_watch import Spends
 from app.domain.blocks.own_transactions import OwnTransaction
 from app.domain.dogecoin import Outpoint
 from app.domain.payments import Payment, fee_bumps, versions
@@ -25,22 +24,14 @@ def _in(column: sa.Column[int], ids: Sequence[int]) -> sa.ColumnElement[bool]:
 
 
 async def of_blocks(
-    db: Db, spends: Spends, lost: Collection[bytes], heights: tuple[int, int]
+    db: Db, standing: Collection[int], falling: Collection[int], lost: Collection[bytes]
 ) -> dict[int, OwnTransaction]:
-    """Lock our transactions that blocks contain, conflict or make final, with their families and payments.
+    """Lock those that are CONCERNED, with their families and payments.
 
-    `spends` are those of the blocks, `lost` transactions of others that these may prove dead, and `heights`
-    the tip's, and the one up to which a conflict is final. The signer holds the chain's lock, so no
+    `lost` are transactions of others that the blocks may prove dead. The signer holds the chain's lock, so no
     transaction comes in between.
     """
-    tip, final = heights
-    spenders = list({by for _, by in spends})
-    parameters = {"tip": tip, "final": final, "input_spender": spenders}
-    outpoints = bulk.columns(_OUTPOINT, [outpoint for outpoint, _ in spends])
-    concerned = (await db.execute(_CONCERNED, parameters | outpoints)).all()
-    standing = {row.id for row in concerned if not row.may_fall}
-    falling = {row.id for row in concerned if row.may_fall} - standing
-    return await _lock(db, standing, falling, lost)
+    return await _lock(db, set(standing), set(falling), lost)
 
 
 async def of_height(db: Db, height: int) -> dict[int, OwnTransaction]:
@@ -119,12 +110,14 @@ _SPENDERS: Final = (
 )
 _STANDS: Final = sa.false().label("may_fall")
 _MAY_FALL: Final = sa.true().label("may_fall")
-_CONCERNED: Final = sa.union_all(
+CONCERNED: Final = sa.union_all(
     sa.select(transactions.c.id, _STANDS).where(
-        transactions.c.state == "mined", transactions.c.confirm_height <= sa.bindparam("tip")
+        versions.has_state(transactions, "mined"),
+        transactions.c.confirm_height <= sa.bindparam("tip", type_=sa.Integer),
     ),
     sa.select(transactions.c.id, _MAY_FALL).where(
-        transactions.c.conflict_height <= sa.bindparam("final"), transactions.c.state.in_(("signed", "sent"))
+        transactions.c.conflict_height <= sa.bindparam("conflict_final", type_=sa.Integer),
+        versions.has_state(transactions, "signed", "sent"),
     ),
     # Not the coins: several may spend a coin that was given back.
     sa.select(transaction_inputs.c.transaction_id, _MAY_FALL).join(
@@ -135,7 +128,7 @@ _CONCERNED: Final = sa.union_all(
 """What is due, what has lost for good, what spends a coin that blocks spend, and what blocks contain.
 
 What blocks contain stands, though blocks spend its coins. The others may fall, and with them what descends
-from them.
+from them. `conflict_final` is the height up to which a conflict is final.
 """
 
 

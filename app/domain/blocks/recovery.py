@@ -131,7 +131,7 @@ async def _book(db: Db, effects: BlockEffects, blocks: Sequence[Block], tip_heig
     if not all(isinstance(outcome, Posted) for outcome in outcomes):
         raise LedgerMismatch(next(str(outcome) for outcome in outcomes if not isinstance(outcome, Posted)))
     await block_rows.write(db, effects)
-    await double_spend_watch.write(db, effects.watch)
+    await double_spend_watch.end(db, effects.watch)
     effects.steps.clear()
     effects.changed.clear()
     effects.watch.mined.clear()

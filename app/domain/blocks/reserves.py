@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from app.db import Db, bulk
+from app.db import Db, Prepared, bulk
 from app.db.tables import (
     CLAWBACK,
     COLD_STORAGE,
@@ -59,29 +59,47 @@ def in_transit(among: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 _KEYS: Final = ("txid", "vout")
 _CHANGED_COINS: Final = sa.tuple_(coins.c.txid, coins.c.vout).in_(sa.select(bulk.unnested(coins, _KEYS)))
 _CHANGED_TRANSACTIONS: Final = transactions.c.id == sa.any_(sa.bindparam("transactions", type_=bulk.BIGINTS))
-_ASSETS: Final = sa.select(unspent(_CHANGED_COINS) + in_transit(_CHANGED_TRANSACTIONS))
+_ASSETS: Final = unspent(_CHANGED_COINS) + in_transit(_CHANGED_TRANSACTIONS)
+ASSETS: Final = sa.select(_ASSETS)
+"""The sum of the rows that `parameters` names."""
 # The join alone finds the postings, by their entries; the FILTER looks at accounts and assets afterwards.
 # In a WHERE, PostgreSQL would take those for rare values and read all postings, while it has counted none.
 _POSTED: Final = bulk.unnested(postings, ("entry_id",))
 _CUSTOMERS: Final = sa.and_(
     postings.c.asset == DOGE,
-    sa.or_(postings.c.account_id >= 0, postings.c.account_id.in_((CLAWBACK, COLD_STORAGE))),
+    sa.or_(
+        postings.c.account_id >= 0,
+        postings.c.account_id == sa.any_(sa.literal([CLAWBACK, COLD_STORAGE], bulk.BIGINTS)),
+    ),
 )
 _LIABILITIES: Final = sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount).filter(_CUSTOMERS), 0)).join(
     _POSTED, _POSTED.c.entry_id == postings.c.entry_id
 )
+_BEFORE: Final = sa.bindparam("before", type_=sa.Numeric(38, 0))
+_CHANGE: Final = sa.select(
+    _LIABILITIES.scalar_subquery().label("liabilities"), (_ASSETS - _BEFORE).label("assets")
+).subquery("change")
+_ADD: Final = Prepared(
+    sa.update(chain_state)
+    .values({name: chain_state.c[name] + _CHANGE.c[name] for name in ReserveChange._fields})
+    .returning(*_CHANGE.c)
+)
 
 
-async def assets(db: Db, effects: BlockEffects) -> int:
-    """Return the sum of the written rows that `effects` changes: call it before and after their change."""
-    keys = bulk.columns(_KEYS, sorted(effects.changed))
+def parameters(effects: BlockEffects) -> dict[str, object]:
+    """Name the rows that `effects` changes."""
     ids = [transaction.id for transaction in effects.transactions.changed]
-    return int(await db.scalar(_ASSETS, {**keys, "transactions": ids}) or 0)
+    return {**bulk.columns(_KEYS, sorted(effects.changed)), "transactions": ids}
 
 
-async def liabilities(db: Db, entry_ids: Sequence[int]) -> int:
-    """Return by how much these entries changed what customers and clawback own; what lies in cold storage counts against it."""
-    return int(await db.scalar(_LIABILITIES, {"input_entry_id": list(entry_ids)}) or 0)
+async def add_change(db: Db, effects: BlockEffects, entry_ids: Sequence[int], before: int) -> ReserveChange:
+    """Add up what the written entries and rows have changed, from ASSETS `before` they were written; return it.
+
+    Liabilities are what customers and clawback own; what lies in cold storage counts against it.
+    """
+    rows = {**parameters(effects), "input_entry_id": list(entry_ids), "before": before}
+    [sums] = await bulk.fetch_values(db, _ADD, rows)
+    return ReserveChange(*map(int, sums))
 
 
 async def total_change(db: Db) -> ReserveChange | None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 import sqlalchemy as sa
 
 from app.db import Db, Prepared, ReadDb, Row, bulk
+from app.db.tables import currencies
 from app.domain.rates.quote import Quote, quote_of
 from app.domain.refusals import Invalid, Refusal
 
@@ -49,6 +50,8 @@ _OF_ALL: Final = sa.text(_AT.format(join="LEFT", which="true")).bindparams(_TIME
 _OF_MAIN: Final = Prepared(
     sa.text(_AT.format(join="INNER", which="currencies.position = 0")).bindparams(_TIMES, _SOURCES)
 )
+IS_VALUED: Final = sa.exists().where(currencies.c.position == 0)
+"""Whether there is a currency in which money is valued."""
 _FUTURE: Final = 2**33
 """A time after every present one: what lies in the future counts as now."""
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.db import Db
 from app.db.tables import sightings
 from app.domain.dogecoin import Network, Outpoint
-from app.domain.sightings import matching, sighting_rows
+from app.domain.sightings import sighting_rows
 from app.domain.sightings.recording import double_spend
 from app.domain.sightings.sighting import Sighting
 
@@ -17,7 +17,8 @@ Spends = Sequence[tuple[Outpoint, bytes]]
 """Outpoints, each with the transaction that spends it."""
 
 STATES: Final = ("double_spent", "dropped", "seen")
-_ANY: Final = sa.select(sa.exists().where(sightings.c.vout.is_not(None)))
+ANY: Final = sa.exists().where(sightings.c.vout.is_not(None))
+"""Whether there is any sighting."""
 
 
 @dataclass(slots=True)
@@ -68,15 +69,14 @@ class SightingEffects:
         return ended
 
 
-async def of_blocks(db: Db, network: Network, paid: Collection[bytes], spends: Spends) -> SightingEffects:
-    """Lock the sightings of the transactions that pay us in the blocks, and of those that conflict with them."""
+async def of_blocks(db: Db, network: Network, paid: Collection[bytes], seen: Spends) -> SightingEffects:
+    """Lock the sightings of the transactions that pay us in the blocks, and of the `seen` that conflict with them."""
     effects = SightingEffects()
-    if not await db.scalar(_ANY):
-        return effects
-    rows = await matching.spent(db, [outpoint for outpoint, _ in spends])
-    for outpoint, txid in rows:
+    for outpoint, txid in seen:
         effects.spenders.setdefault(outpoint, set()).add(txid)
-    txids = {txid for _, txid in rows} | set(paid)
+    txids = {txid for _, txid in seen} | set(paid)
+    if not txids:
+        return effects
     for sighting in await sighting_rows.lock(db, network, list(txids), STATES):
         effects.by_txid.setdefault(sighting.outpoint.txid, []).append(sighting)
     return effects

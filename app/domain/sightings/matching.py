@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, Row, bulk
 from app.db.tables import accounts, addresses, deposits, invoices, sighted_inputs, sightings
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
@@ -16,12 +16,14 @@ from app.domain.sightings.sighting import Sighting, WaitingOutput, WaitingTransa
 P2PKH_BYTES: Final = 25
 """All our addresses are of this kind; no other script can be one of ours."""
 
-_SEEN: Final = sa.select(sightings.c.txid).where(sightings.c.state == "seen").distinct()
+_SEEN: Final = Prepared(
+    sa.select(sightings.c.txid).where(sightings.c.state == bulk.constant("seen")).distinct()
+)
 
 
 async def seen(db: Db) -> set[bytes]:
     """Return the txids of what is seen: as far as we know they wait in the mempool."""
-    return {bytes(txid) for txid in await db.scalars(_SEEN)}
+    return {txid for (txid,) in await bulk.fetch_values(db, _SEEN)}
 
 
 async def last_end(db: Db, invoice: Invoice) -> str:
@@ -95,7 +97,7 @@ def _sighting(network: Network, confirmations: int, row: Row, output: WaitingOut
     )
 
 
-def _paid() -> sa.Select[tuple[object, ...]]:
+def _paid() -> Prepared:
     scripts = bulk.unnested(addresses, ("script",))
     of_invoice = sa.and_(
         addresses.c.purpose == "invoice",
@@ -105,12 +107,12 @@ def _paid() -> sa.Select[tuple[object, ...]]:
     owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"))
     is_open = ~(invoices.c.expired | invoices.c.cancelled)
     acceptable = sa.and_(is_open, invoices.c.total < accounts.c.accept_unconfirmed_below).label("acceptable")
-    return (
+    return Prepared(
         sa.select(addresses, *owner, invoices.c.required_confirmations, acceptable)
         .join(scripts, scripts.c.script == addresses.c.script)
         .join(accounts, accounts.c.id == addresses.c.account_id)
         .outerjoin(invoices, of_invoice)
-        .where(addresses.c.purpose.not_in(("change", "cold")))
+        .where(addresses.c.purpose.not_in([bulk.constant(purpose) for purpose in ("change", "cold")]))
     )
 
 
@@ -122,4 +124,6 @@ def _spent() -> sa.Select[tuple[object, ...]]:
 
 
 _PAID: Final = _paid()
-_SPENT: Final = _spent()
+SPENT: Final = _spent()
+"""What sighted transactions spend of some outpoints, each with the transaction that does."""
+_SPENT: Final = Prepared(SPENT)

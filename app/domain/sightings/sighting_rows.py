@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from app.db import Db, Row, bulk
+from app.db import Db, Prepared, Row, bulk
 from app.db.tables import NOW, STATEMENT_NOW, accounts, addresses, coins, sighted_inputs, sightings
 from app.domain import dogecoin
 from app.domain.dogecoin import Network, Outpoint
@@ -34,8 +34,8 @@ async def in_no_block(db: Db, found: Sequence[Sighting]) -> list[Sighting]:
     """Return those whose output no block up to our tip holds."""
     if not found:
         return []
-    rows = await db.execute(_IN_BLOCKS, bulk.columns(_OUTPOINT, [sighting.outpoint for sighting in found]))
-    in_blocks = {Outpoint(bytes(row.txid), row.vout) for row in rows}
+    outpoints = bulk.columns(_OUTPOINT, [sighting.outpoint for sighting in found])
+    in_blocks = {Outpoint(*row) for row in await bulk.fetch_values(db, _IN_BLOCKS, outpoints)}
     return [sighting for sighting in found if sighting.outpoint not in in_blocks]
 
 
@@ -44,8 +44,8 @@ async def insert(db: Db, found: Sequence[Sighting]) -> list[Sighting]:
     if not found:
         return []
     ordered = sorted(found, key=lambda sighting: (sighting.owner.id, sighting.outpoint))
-    rows = await db.execute(_INSERT, bulk.arrays([_row(sighting) for sighting in ordered]))
-    new = {(row.account_id, Outpoint(bytes(row.txid), row.vout)) for row in rows}
+    rows = await bulk.fetch_values(db, _INSERT, bulk.arrays([_row(sighting) for sighting in ordered]))
+    new = {(account, Outpoint(txid, vout)) for account, txid, vout in rows}
     return [sighting for sighting in ordered if (sighting.owner.id, sighting.outpoint) in new]
 
 
@@ -56,7 +56,7 @@ async def watch(db: Db, inputs: Mapping[bytes, Sequence[Outpoint]]) -> None:
         for txid in sorted(inputs)
         for outpoint in inputs[txid][:INPUTS]
     ]
-    await db.execute(_WATCH, bulk.arrays(rows))
+    await bulk.execute(db, _WATCH, bulk.arrays(rows))
 
 
 async def lock(db: Db, network: Network, txids: Sequence[bytes], states: Sequence[str]) -> list[Sighting]:
@@ -68,24 +68,24 @@ async def lock(db: Db, network: Network, txids: Sequence[bytes], states: Sequenc
 async def end(db: Db, ended: Sequence[Sighting]) -> None:
     """Write the states of sightings that are locked and have ended."""
     rows = [{**_key(sighting), "state": sighting.state} for sighting in ended]
-    await db.execute(_END, bulk.arrays(rows))
+    await bulk.execute(db, _END, bulk.arrays(rows))
 
 
 async def delete(db: Db, mined: Sequence[Sighting]) -> None:
     """Delete sightings that are locked: they are deposits now."""
-    await db.execute(_DELETE, bulk.arrays([_key(sighting) for sighting in mined]))
+    await bulk.execute(db, _DELETE, bulk.arrays([_key(sighting) for sighting in mined]))
     await _unwatch(db, {sighting.outpoint.txid for sighting in mined})
 
 
 async def forget(db: Db, limit: int = FORGOTTEN) -> None:
     """Delete up to `limit` of what ended long ago; the rest is deleted with the next sightings."""
-    await _unwatch(db, {bytes(txid) for txid in await db.scalars(_FORGET, {"limit": limit})})
+    await _unwatch(db, {txid for (txid,) in await bulk.fetch_values(db, _FORGET, {"limit": limit})})
 
 
 async def _unwatch(db: Db, txids: set[bytes]) -> None:
     """Forget what transactions spend of which no sighting is left."""
     if txids:
-        await db.execute(_UNWATCH, {"txids": list(txids)})
+        await bulk.execute(db, _UNWATCH, {"txids": list(txids)})
 
 
 def _sighting(network: Network, row: Row) -> Sighting:
@@ -112,7 +112,7 @@ def _row(sighting: Sighting) -> dict[str, object]:
     return _key(sighting) | {name: getattr(sighting, name) for name in names}
 
 
-def _insertion() -> sa.Executable:
+def _insertion() -> Prepared:
     new = sa.select(bulk.unnested(sightings, _COLUMNS), STATEMENT_NOW)
     rows = postgresql.insert(sightings).from_select((*_COLUMNS, "created"), new)
     again = {
@@ -123,28 +123,28 @@ def _insertion() -> sa.Executable:
     upsert = rows.on_conflict_do_update(
         index_elements=_KEY, set_=again, where=sightings.c.state != again["state"]
     )
-    return upsert.returning(*(sightings.c[name] for name in _KEY))
+    return Prepared(upsert.returning(*(sightings.c[name] for name in _KEY)))
 
 
-def _locking(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _locking(condition: sa.ColumnElement[bool]) -> Prepared:
     """Lock sightings in the order of their keys, and read their owners and scripts with them."""
     same = (addresses.c[name] == sightings.c[name] for name in ("account_id", "branch", "index"))
     owner = (accounts.c.foreign_id, accounts.c.address.label("account_address"))
     query = sa.select(sightings, addresses.c.script, *owner).join(addresses, sa.and_(*same))
     query = query.join(accounts, accounts.c.id == sightings.c.account_id).where(condition)
-    return query.order_by(*sightings.primary_key).with_for_update(of=sightings)
+    return Prepared(query.order_by(*sightings.primary_key).with_for_update(of=sightings))
 
 
 _TXIDS: Final = sa.bindparam("txids", type_=bulk.BYTES)
 _MADE: Final = bulk.unnested(coins, _OUTPOINT)
-_IN_BLOCKS: Final = (
+_IN_BLOCKS: Final = Prepared(
     sa.select(coins.c.txid, coins.c.vout)
     .join(_MADE, sa.and_(*(coins.c[name] == _MADE.c[name] for name in _OUTPOINT)))
     .where(coins.c.height.is_not(None))
 )
 _INSERT: Final = _insertion()
 _INPUTS: Final = (*_OUTPOINT, "spent_by")
-_WATCH: Final = (
+_WATCH: Final = Prepared(
     postgresql.insert(sighted_inputs)
     .from_select(_INPUTS, sa.select(bulk.unnested(sighted_inputs, _INPUTS)))
     .on_conflict_do_nothing()
@@ -156,13 +156,15 @@ _LOCK: Final = _locking(
     )
 )
 _ENDED: Final = bulk.unnested(sightings, (*_KEY, "state"))
-_END: Final = (
+_END: Final = Prepared(
     sa.update(sightings)
     .values(state=_ENDED.c.state, ended=STATEMENT_NOW)
     .where(*(sightings.c[name] == _ENDED.c[name] for name in _KEY))
 )
 _DELETED: Final = bulk.unnested(sightings, _KEY)
-_DELETE: Final = sa.delete(sightings).where(*(sightings.c[name] == _DELETED.c[name] for name in _KEY))
+_DELETE: Final = Prepared(
+    sa.delete(sightings).where(*(sightings.c[name] == _DELETED.c[name] for name in _KEY))
+)
 _OLD: Final = (
     sa.select(*(sightings.c[name] for name in _KEY))
     .where(sightings.c.ended < NOW - KEPT)
@@ -171,12 +173,14 @@ _OLD: Final = (
     .with_for_update(skip_locked=True)
     .cte("old")
 )
-_FORGET: Final = (
+_FORGET: Final = Prepared(
     sa.delete(sightings)
     .where(*(sightings.c[name] == _OLD.c[name] for name in _KEY))
     .returning(sightings.c.txid)
 )
-_UNWATCH: Final = sa.delete(sighted_inputs).where(
-    sighted_inputs.c.spent_by == sa.any_(_TXIDS),
-    ~sa.exists().where(sightings.c.txid == sighted_inputs.c.spent_by),
+_UNWATCH: Final = Prepared(
+    sa.delete(sighted_inputs).where(
+        sighted_inputs.c.spent_by == sa.any_(_TXIDS),
+        ~sa.exists().where(sightings.c.txid == sighted_inputs.c.spent_by),
+    )
 )

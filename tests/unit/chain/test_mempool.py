@@ -30,6 +30,7 @@ from app.runtime.loop import Loop, ProcessHealth, WakeUp
 from tests import chain_harness, scenario
 from tests.chain_harness import NOWHERE, ChainHarness
 from tests.scenario import doge, event_messages, event_types
+from tests.statements import hear_all
 
 REPLACEABLE = 0xFFFFFFFD
 HOUR = 3600.0
@@ -601,11 +602,7 @@ async def test_strangers_are_read_once_in_small_batches_and_leave_nothing_behind
     node = Crowd(harness.url, 20_000)
     harness.watch._reader = Reader(node)
     statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    sa.event.listen(harness.engine.sync_engine, "before_cursor_execute", note)
+    hear_all(harness.engine, statements.append)
     steps = 1
     while await harness.watch.step():
         steps += 1

@@ -51,4 +51,5 @@ async def test_thousands_of_coins_and_payments_of_a_batch_are_not_compared_with_
 
     assert (len(effects.coins), len(effects.transactions.transactions)) == (COINS, COINS)
     costly = ("Join Filter", "Seq Scan on addresses", "transaction_id = ANY", "(id = ANY")
-    assert [plan for plan in seen if any(words in plan.split("cost=", 1)[-1] for words in costly)] == []
+    ours = [plan for plan in seen if "typeinfo_tree" not in plan]  # the driver asks once what a type is
+    assert [plan for plan in ours if any(words in plan.split("cost=", 1)[-1] for words in costly)] == []

@@ -108,4 +108,4 @@ async def test_however_many_deposits_blocks_have_rates_are_asked_for_once(engine
         *(chain.block([(account.address, doge(n + 1)) for n in range(20)]) for _ in range(10))
     )
 
-    assert sum("currencies" in statement for statement in asked) == 1
+    assert sum("FROM rates" in statement for statement in asked) == 1
