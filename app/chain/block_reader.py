@@ -1,8 +1,8 @@
 """Reads blocks of the node's best chain, as the ledger sees them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol
 
 from app.chain import header, wire
 from app.chain.node import BLOCKS_PER_BATCH, Node
@@ -11,8 +11,6 @@ from app.domain.blocks import Block, BlockOutput, Spend
 from app.domain.dogecoin import Outpoint
 from app.money import Koinu
 
-Fetch = Callable[[int, int], Awaitable[list[Block]]]
-"""Reads blocks: from which height on, and how many at most. It is `fetch` with a node, or what several cells share."""
 ENOUGH_BYTES: Final = 8_000_000
 """Of blocks in one fetch: then no more are asked for. Parsed they take up to ten times as much."""
 
@@ -29,13 +27,26 @@ class Pruned(NodeTrouble):
     """The node has deleted blocks that are needed; the message is a sentence for the operator."""
 
 
-async def fetch(node: Node, first: int, count: int) -> list[Block]:
+class Fetch(Protocol):
+    """Reads blocks: from which height on, and how many at most; their hashes, where they are known.
+
+    It is `fetch` with a node, or what several cells share.
+    """
+
+    def __call__(
+        self, first: int, count: int, hashes: Sequence[bytes] | None = None
+    ) -> Awaitable[list[Block]]:
+        """Return the blocks."""
+
+
+async def fetch(node: Node, first: int, count: int, hashes: Sequence[bytes] | None = None) -> list[Block]:
     """Read up to `count` blocks of the node's best chain. A thread parses them, so that other tasks can run.
 
     Where blocks are large, they are fewer, so that little memory is enough for them. Raises Pruned where the
     node has deleted some of them, and UnreadableBlock.
     """
-    hashes = await node.hashes(first, count)
+    if hashes is None:
+        hashes = await node.hashes(first, count)
     raws: list[bytes] = []
     try:
         while len(raws) < len(hashes) and sum(map(len, raws)) < ENOUGH_BYTES:

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -47,11 +48,27 @@ class _Prefetch:
     task: "asyncio.Task[list[Block]]"
 
 
-class Follower:
-    """Moves the ledger's tip along the node's best chain. `committed` is called after each transaction.
+def _nothing() -> None:
+    """Tell nobody."""
 
-    Where several cells follow it, they share what reads blocks, `fetch`.
+
+@dataclass(frozen=True, slots=True)
+class FollowerTerms:
+    """Where several cells follow the chain, they share what reads blocks, `fetch`.
+
+    `number` numbers the events of a block in its transaction, and returns how many; `numbered` is called after that.
     """
+
+    fetch: Fetch | None = None
+    number: Callable[[Db], Awaitable[int]] | None = None
+    numbered: Callable[[], None] = _nothing
+
+
+ALONE: Final = FollowerTerms()
+
+
+class Follower:
+    """Moves the ledger's tip along the node's best chain. `committed` is called after each transaction."""
 
     def __init__(
         self,
@@ -60,12 +77,13 @@ class Follower:
         rules: Rules,
         lease: Lease,
         committed: Callable[[], None],
-        fetch: Fetch | None = None,
+        terms: FollowerTerms = ALONE,
     ) -> None:
         self._engine = engine
         self._reads = reads(engine)
         self._node = node
-        self._blocks = fetch or partial(block_reader.fetch, node)
+        self._terms = terms
+        self._blocks = terms.fetch or partial(block_reader.fetch, node)
         self._rules = rules
         self._lease = lease
         self._committed = committed
@@ -87,15 +105,12 @@ class Follower:
         self._waits_for = ""
         if not await self._lease.held():
             return False
-        async with self._reads.connect() as db:
-            tip = await blocks.tip(db)
         await self._check_chain()
         try:
-            if tip is None:
-                return await self._start(await self._node.chain_state())
-            return await self._connect_prefetched(tip) or await self._follow(
-                tip, await self._node.chain_state()
-            )
+            if self._prefetch is not None and await self._connect_prefetched(await self._tip()):
+                return True
+            tip, best = await asyncio.gather(self._tip(), self._node.chain_state())
+            return await self._start(best) if tip is None else await self._follow(tip, best)
         except TipMoved:
             return False
 
@@ -105,6 +120,10 @@ class Follower:
             self._prefetch.task.cancel()
             await asyncio.gather(self._prefetch.task, return_exceptions=True)
         await self._lease.release()
+
+    async def _tip(self) -> Tip | None:
+        async with self._reads.connect() as db:
+            return await blocks.tip(db)
 
     async def _check_chain(self) -> None:
         if not self._chain_checked:
@@ -133,14 +152,11 @@ class Follower:
     async def _follow(self, tip: Tip, best: ChainState) -> bool:
         """Compare the chains at the lower of the two heights, and move the tip by what that says.
 
-        The next blocks are fetched while the node says what it has at our height: nearly always no fork shows. A side
-        without a hash at the other's height is behind, not on a fork.
+        A side without a hash at the other's height is behind, not on a fork.
         """
         heights = f"the node is at block {best.height} and the ledger at block {tip.height}"
         if tip.height < best.height:
-            node_hash, batch = await asyncio.gather(
-                self._node.block_hash(tip.height), self._fetch(tip.height + 1, best.height)
-            )
+            node_hash, batch = await self._next(tip, best)
             if node_hash in (None, tip.hash):
                 return await self._connect(tip, batch, best.height)
         elif await self._is_on_best_chain(tip, best):
@@ -159,6 +175,20 @@ class Follower:
         self._after_commit(pause_reason)
         return True
 
+    async def _next(self, tip: Tip, best: ChainState) -> tuple[bytes | None, list[Block]]:
+        """Return the node's hash at our height, and the blocks that follow.
+
+        One block more names our tip as the one before it. More are fetched while the node says what it has at our
+        height: nearly always no fork shows.
+        """
+        if best.height == tip.height + 1:
+            batch = await self._blocks(best.height, 1, [best.hash])
+            if block_reader.is_linked(batch, tip.hash):
+                return tip.hash, batch
+        return await asyncio.gather(
+            self._node.block_hash(tip.height), self._fetch(tip.height + 1, best.height)
+        )
+
     async def _is_on_best_chain(self, tip: Tip, best: ChainState) -> bool:
         """Say whether no fork shows where the node is not higher; it may be behind."""
         if tip.height == best.height:
@@ -166,13 +196,13 @@ class Follower:
         async with self._engine.connect() as db:
             return await blocks.hash_at(db, best.height) in (None, best.hash)
 
-    async def _connect_prefetched(self, tip: Tip) -> bool:
+    async def _connect_prefetched(self, tip: Tip | None) -> bool:
         """Connect what was fetched meanwhile, if it follows our tip and is still on the node's best chain.
 
         The node is asked before the next fetch begins: it answers in turn, and would answer this after that.
         """
         prefetch, self._prefetch = self._prefetch, None
-        if prefetch is None:
+        if prefetch is None or tip is None:
             return False
         if prefetch.first != tip.height + 1:
             prefetch.task.cancel()
@@ -191,8 +221,15 @@ class Follower:
             self._prefetch = _Prefetch(first, last, asyncio.create_task(self._fetch(first, last)))
         async with self._transaction(len(batch)) as db:
             pause_reason = await blocks.connect(db, self._rules, batch)
+            numbered = await self._number(db, len(batch))
+        if numbered:
+            self._terms.numbered()
         self._after_commit(pause_reason)
         return True
+
+    async def _number(self, db: Db, size: int) -> int:
+        """Number the events of a block that comes by itself, so that they can be told with the commit."""
+        return await self._terms.number(db) if self._terms.number and size == 1 else 0
 
     async def _rescan(self, tip: Tip, first: int) -> bool:
         batch = await self._fetch(first, tip.height)

@@ -38,9 +38,11 @@ class SharedBlocks:
         """Cancel what is under way."""
         await self._blocks.close()
 
-    async def fetch(self, first: int, count: int) -> list[Block]:
+    async def fetch(self, first: int, count: int, hashes: Sequence[bytes] | None = None) -> list[Block]:
         """Read up to `count` blocks from height `first` on, as `block_reader.fetch`."""
-        keys = list(enumerate(await self._node.hashes(first, count), first))
+        if hashes is None:
+            hashes = await self._node.hashes(first, count)
+        keys = list(enumerate(hashes, first))
         blocks: list[Block] = []
         size = 0
         try:

@@ -15,7 +15,7 @@ from app.cells import Cell
 from app.chain import key_pool, keys, mempool, restore_check
 from app.chain.abandoned_payments import AbandonedPayments
 from app.chain.block_reader import UnreadableBlock
-from app.chain.follower import Follower, WrongChain
+from app.chain.follower import Follower, FollowerTerms, WrongChain
 from app.chain.key_pool import KeyPool
 from app.chain.mempool import Mempool
 from app.chain.node import Node
@@ -30,7 +30,7 @@ from app.chain.wallet_transactions import WalletTransactions
 from app.config import own_addresses
 from app.config.settings import Settings
 from app.db.all_cells import AllCells
-from app.domain import dogecoin, dogeconnect, holds
+from app.domain import dogecoin, dogeconnect, holds, outbox
 from app.domain.blocks import BeforeTheStart, LedgerMismatch, Rules
 from app.domain.commands import Command
 from app.domain.dogecoin import Network
@@ -121,14 +121,14 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
         dogecoin.network_by_name(settings.network), settings.confirmations, settings.max_reorg_blocks
     )
     followed, told = shared.telling("followed"), shared.telling("committed")
-    fetch = shared.once.block_fetch(stack)
-    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), followed, fetch)
+    number = partial(outbox.sequence_few, stride=shared.cell.cells)
+    terms = FollowerTerms(shared.once.block_fetch(stack), number, shared.telling("numbered"))
+    follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), followed, terms)
     stack.push_async_callback(follower.close)
     reader = await shared.once.mempool_reader(stack)
     watch = Mempool(shared.engine, reader, rules, shared.lease("mempool"), told)
     stack.push_async_callback(watch.close)
-    every = settings.poll_seconds
-    errors = CHAIN_TROUBLE, NO_REPETITION_MENDS
+    every, errors = settings.poll_seconds, (CHAIN_TROUBLE, NO_REPETITION_MENDS)
     return [
         Loop("follow", follower.step, shared.wake_up("follow"), every, *errors, waits_for=follower.waits_for),
         Loop("mempool", mempool.paced(watch.step), shared.wake_up("mempool"), every, *errors),

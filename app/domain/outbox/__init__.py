@@ -42,6 +42,7 @@ from app.domain.outbox.writing import (
     last_position,
     save_sequences,
     sequence,
+    sequence_few,
     skip_numbers,
     start,
 )

@@ -70,10 +70,17 @@ _MOVE: Final = """
 """
 
 
+FEW: Final = 100
+"""So many events are numbered by a transaction that has others to write: nested loops are enough for them."""
+_FREE: Final = Prepared(_LAST.where(_FIRST.is_not(None)).with_for_update(skip_locked=True))
+_OF_FEW: Final = "-- few"
+"""Makes another statement of the same: a connection plans each once, with nested loops or without."""
+
+
 @cache
-def _move(stride: int) -> Prepared:
+def _move(stride: int, size: str = "") -> Prepared:
     """Return the statement; positions go on by `stride`."""
-    statement = sa.text(_MOVE.format(stride="" if stride == 1 else f"{stride} * ")).bindparams(
+    statement = sa.text(_MOVE.format(stride="" if stride == 1 else f"{stride} * ") + size).bindparams(
         sa.bindparam("limit", type_=sa.BigInteger),
         sa.bindparam("last", type_=sa.BigInteger),
         sa.bindparam("positions", POSITIONS, sa.BigInteger),
@@ -149,6 +156,18 @@ async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False, stride: 
     return await bulk.execute(db, _move(stride), {"limit": limit, "last": last})
 
 
+async def sequence_few(db: Db, stride: int) -> int:
+    """Do the same in a transaction that writes something else, as its last act: its events have their numbers at once.
+
+    Where another transaction numbers just now, or many events wait, they are left to the sequencer. The caller commits at
+    once: until then nobody else can number.
+    """
+    last = await bulk.fetch_value(db, _FREE)
+    if last is None:
+        return 0
+    return await bulk.execute(db, _move(stride, _OF_FEW), {"limit": FEW, "last": last})
+
+
 async def save_sequences(db: Db, last: Mapping[int, int]) -> None:
     """Save the last sequences of accounts whose events this transaction deletes."""
     if last:
@@ -177,6 +196,12 @@ def is_behind(cursor: str) -> sa.ColumnElement[bool]:
 
 
 FIRST_START = "first start"
+_CURSOR: Final = cursors.c.name == sa.bindparam("cursor", type_=sa.Text)
+_POSITION: Final = Prepared(sa.select(cursors.c.position).where(_CURSOR))
+_REACHED: Final = sa.bindparam("reached", type_=sa.BigInteger)
+_ADVANCE: Final = Prepared(
+    sa.update(cursors).values(position=_REACHED).where(_CURSOR, cursors.c.position < _REACHED)
+)
 
 
 async def start(db: Db) -> int:
@@ -201,10 +226,10 @@ async def create_cursor(db: Db, name: str, position: int) -> None:
 
 async def cursor_position(db: Db, name: str) -> int:
     """Return the position up to which the events were sent."""
-    return int((await db.execute(sa.select(cursors.c.position).where(cursors.c.name == name))).scalar_one())
+    [(position,)] = await bulk.fetch_values(db, _POSITION, {"cursor": name})
+    return int(position)
 
 
 async def advance(db: Db, name: str, position: int) -> None:
     """Move the cursor on, never back."""
-    behind = sa.and_(cursors.c.name == name, cursors.c.position < position)
-    await db.execute(sa.update(cursors).where(behind).values(position=position))
+    await bulk.execute(db, _ADVANCE, {"cursor": name, "reached": position})

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chain.block_reader import UnreadableBlock
-from app.chain.follower import Follower
+from app.chain.follower import Follower, FollowerTerms
 from app.chain.mempool import Mempool
 from app.chain.node import Node
 from app.chain.shared_node import SharedBlocks, SharedMempool
@@ -75,8 +75,9 @@ async def engines(server: str) -> AsyncIterator[list[AsyncEngine]]:
 async def followers(node: CountingNode, engines: list[AsyncEngine]) -> AsyncIterator[list[Follower]]:
     """A follower of each cell; all have begun at the node's tip."""
     shared = SharedBlocks(node, CELLS, BATCH_BYTES)
+    terms = FollowerTerms(shared.fetch)
     made = [
-        Follower(engine, node, scenario.RULES, Lease(engine, "follow", "one"), lambda: None, shared.fetch)
+        Follower(engine, node, scenario.RULES, Lease(engine, "follow", "one"), lambda: None, terms)
         for engine in engines
     ]
     await node.mine(1)
