@@ -148,7 +148,7 @@ class Mempool:
     async def _tell(self, waiting: Mapping[bytes, WaitingTransaction]) -> tuple[list[Sighting], bool]:
         """Write and tell what concerns us; return what pays us, and whether anything was told."""
         network, transactions = self._rules.network, list(waiting.values())
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             found = await sightings.find(db, network, self._rules.confirmations, transactions)
             spenders = await sightings.double_spends(db, transactions)
         if not (found or spenders):
@@ -171,7 +171,7 @@ class Mempool:
             await self._reader.node.mempool_entries(list(txids)),
             await self._reader.node.relay_rate(),
         )
-        async with self._engine.connect() as db:
+        async with self._reads.connect() as db:
             return await sightings.accept(db, found, waiting, entries, rate)
 
     async def _end(self, txids: Collection[str]) -> None:

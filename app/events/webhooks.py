@@ -71,7 +71,7 @@ class Webhooks:
         self._probes: dict[int, Attempt] = {}
 
     async def step(self) -> bool:
-        """Record what has ended, fan out, claim and start posting; say whether there was anything to do.
+        """Record what has ended, fan out, claim and start posting; say whether there may be more to do.
 
         It is one transaction, with a few statements for any number of deliveries. Where it records nothing that was
         answered, it does not wait for the disk before it posts: if PostgreSQL dies and forgets it, it is done again.
@@ -91,7 +91,7 @@ class Webhooks:
         del self._ended[: len(ended)]  # after the commit: what was not recorded is recorded by the next step
         for delivery in claimed:
             self._start(delivery)
-        return bool(outcomes or fanned_out or claimed)
+        return bool(fanned_out or claimed)
 
     async def close(self) -> None:
         """Wait a little for the posts under way, record what ended, and end the other claims.
