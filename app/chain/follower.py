@@ -56,11 +56,12 @@ def _nothing() -> None:
 class FollowerTerms:
     """Where several cells follow the chain, they share what reads blocks, `fetch`.
 
-    `number` numbers the events of a block in its transaction, and returns how many; `numbered` is called after that.
+    `number` numbers the events of a block in its transaction, and says whether all have their numbers now. Then `numbered`
+    is called in place of `committed`.
     """
 
     fetch: Fetch | None = None
-    number: Callable[[Db], Awaitable[int]] | None = None
+    number: Callable[[Db], Awaitable[bool]] | None = None
     numbered: Callable[[], None] = _nothing
 
 
@@ -172,7 +173,7 @@ class Follower:
         await reorgs.check(self._engine, self._node, self._rules.max_reorg_blocks, tip, best)
         async with self._engine.begin() as db:
             pause_reason = await blocks.disconnect(db, self._rules, tip.height, tip.hash)
-        self._after_commit(pause_reason)
+        self._after_commit(pause_reason, self._committed)
         return True
 
     async def _next(self, tip: Tip, best: ChainState) -> tuple[bytes | None, list[Block]]:
@@ -222,14 +223,12 @@ class Follower:
         async with self._transaction(len(batch)) as db:
             pause_reason = await blocks.connect(db, self._rules, batch)
             numbered = await self._number(db, len(batch))
-        if numbered:
-            self._terms.numbered()
-        self._after_commit(pause_reason)
+        self._after_commit(pause_reason, self._terms.numbered if numbered else self._committed)
         return True
 
-    async def _number(self, db: Db, size: int) -> int:
+    async def _number(self, db: Db, size: int) -> bool:
         """Number the events of a block that comes by itself, so that they can be told with the commit."""
-        return await self._terms.number(db) if self._terms.number and size == 1 else 0
+        return await self._terms.number(db) if self._terms.number and size == 1 else False
 
     async def _rescan(self, tip: Tip, first: int) -> bool:
         batch = await self._fetch(first, tip.height)
@@ -237,7 +236,7 @@ class Follower:
             return False
         async with self._transaction(len(batch)) as db:
             pause_reason = await blocks.rescan(db, self._rules, tip, batch)
-        self._after_commit(pause_reason)
+        self._after_commit(pause_reason, self._committed)
         return True
 
     @asynccontextmanager
@@ -252,10 +251,10 @@ class Follower:
                 raise
         self._batch_size = self._batch_size.after(size, time.monotonic() - began)
 
-    def _after_commit(self, pause_reason: str) -> None:
+    def _after_commit(self, pause_reason: str, tell: Callable[[], None]) -> None:
         if pause_reason:
             _log.critical("payments are paused: %s", pause_reason)
-        self._committed()
+        tell()
 
     async def _fetch(self, first: int, last: int) -> list[Block]:
         return await self._blocks(first, min(self._batch_size.blocks, last - first + 1))

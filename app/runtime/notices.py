@@ -18,6 +18,7 @@ WAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "requested": ("sequencer", "send"),
     "numbered": ("webhooks", "sinks", "streams", "payers"),
     "followed": ("sequencer", "send", "mempool", "payers"),
+    "followed_numbered": ("webhooks", "sinks", "streams", "payers", "send", "mempool"),
     "sent": ("sequencer", "waiters"),
     "submitted": ("dogeconnect",),
     "answered": ("wallets",),
@@ -25,7 +26,7 @@ WAKES: Final[Mapping[str, tuple[str, ...]]] = {
 """Which loops each notice wakes.
 
 The node has announced a block or a transaction, as each follower hears for itself; something was committed; payments were requested, changed or voided; events have numbers; blocks were connected or
-disconnected; payments were signed or given to the node; wallets submitted transactions; the node answered those.
+disconnected, and did or did not number their own events; payments were signed or given to the node; wallets submitted transactions; the node answered those.
 """
 POLL_SECONDS: Final = 0.2
 """How often the loops look for themselves where no notices can be heard: behind PgBouncer, or while it is away."""

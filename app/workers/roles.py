@@ -122,7 +122,7 @@ async def follow(stack: AsyncExitStack, shared: Shared) -> list[Loop]:
     )
     followed, told = shared.telling("followed"), shared.telling("committed")
     number = partial(outbox.sequence_few, stride=shared.cell.cells)
-    terms = FollowerTerms(shared.once.block_fetch(stack), number, shared.telling("numbered"))
+    terms = FollowerTerms(shared.once.block_fetch(stack), number, shared.telling("followed_numbered"))
     follower = Follower(shared.engine, shared.node, rules, shared.lease("follow"), followed, terms)
     stack.push_async_callback(follower.close)
     reader = await shared.once.mempool_reader(stack)

@@ -156,16 +156,16 @@ async def sequence(db: Db, limit: int = BATCH, *, likely: bool = False, stride: 
     return await bulk.execute(db, _move(stride), {"limit": limit, "last": last})
 
 
-async def sequence_few(db: Db, stride: int) -> int:
+async def sequence_few(db: Db, stride: int) -> bool:
     """Do the same in a transaction that writes something else, as its last act: its events have their numbers at once.
 
-    Where another transaction numbers just now, or many events wait, they are left to the sequencer. The caller commits at
-    once: until then nobody else can number.
+    False where some are left to the sequencer: another transaction numbers just now, or many events wait. The caller commits
+    at once: until then nobody else can number.
     """
     last = await bulk.fetch_value(db, _FREE)
     if last is None:
-        return 0
-    return await bulk.execute(db, _move(stride, _OF_FEW), {"limit": FEW, "last": last})
+        return False
+    return await bulk.execute(db, _move(stride, _OF_FEW), {"limit": FEW, "last": last}) < FEW
 
 
 async def save_sequences(db: Db, last: Mapping[int, int]) -> None:
