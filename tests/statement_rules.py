@@ -85,6 +85,29 @@ def copies(query: Node, catalogue: Catalogue) -> Iterator[str]:
         yield "INSERT ... SELECT of a table, with a parameter or STABLE function: read it in WITH ... AS MATERIALIZED"
 
 
+def snapshots(query: Node, catalogue: Catalogue) -> Iterator[str]:
+    """The engine carries out what WITH writes first; the rest of the statement may see it or not."""
+    parts = [part for part in query.part("cteList", subqueries=False) if part.tag == "COMMONTABLEEXPR"]
+    queries = [query, *(part.fields["ctequery"][0] for part in parts)]
+    for number, writing in enumerate(queries[1:], 1):
+        others = [
+            node
+            for other, reading in enumerate(queries)
+            if other != number
+            for node in reading.all(without=() if other else ("cteList",))
+        ]
+        if (written := _written(writing, catalogue)) and written in map(catalogue.relation, others):
+            yield f"{written} is written in WITH, and read beside that: two statements"
+
+
+def _written(query: Node, catalogue: Catalogue) -> str:
+    """Return the table that a query changes; "" for none."""
+    if query.fields["commandType"] == [SELECT]:
+        return ""
+    entries = [node for node in query.part("rtable", subqueries=False) if node.tag == "RANGETBLENTRY"]
+    return catalogue.relation(entries[query.number("resultRelation") - 1])
+
+
 def servers(query: Node, catalogue: Catalogue) -> Iterator[str]:
     """What belongs to one server says nothing of another: numbers of transactions, sessions, places of rows."""
     for node in query.all():
@@ -98,7 +121,7 @@ def servers(query: Node, catalogue: Catalogue) -> Iterator[str]:
             yield f"{column}: a place in one server's files"
 
 
-RULES: Final[tuple[Rule, ...]] = (changes, answers, conflicts, copies)
+RULES: Final[tuple[Rule, ...]] = (changes, answers, conflicts, copies, snapshots)
 
 
 def _mutable(node: Node, catalogue: Catalogue) -> bool:

@@ -80,8 +80,9 @@ def has_changed(effects: BlockEffects) -> bool:
 async def write(db: Db, effects: BlockEffects) -> int:
     """Write back the coins, deposits, own transactions and invoices that changed; return the assets of before.
 
-    One statement writes all that is locked or new; it reads what was there before it.
+    One statement writes all that is locked or new.
     """
+    before = await reserves.assets(db, effects)
     changed = sorted(effects.changed)
     coin_rows = [_coin_row(effects.coins[outpoint]) for outpoint in changed if outpoint in effects.coins]
     deposit_rows = [
@@ -89,13 +90,12 @@ async def write(db: Db, effects: BlockEffects) -> int:
     ]
     receipts = [_receipts_row(key, effects.receipts[key]) for key in sorted(effects.changed_invoices)]
     rows = {
-        **reserves.parameters(effects),
         **bulk.arrays(coin_rows, _COIN_COLUMNS, "coin"),
         **bulk.arrays(deposit_rows, _DEPOSIT_COLUMNS, "deposit"),
         **bulk.arrays(receipts, _RECEIPTS_COLUMNS, "receipts"),
         **double_spend_watch.mined(effects.watch),
     }
-    before = int(await bulk.fetch_value(db, _WRITE, rows) or 0)
+    await bulk.execute(db, _WRITE, rows)
     await own_transaction_rows.write(db, effects.transactions.changed)
     await sightings.write_effects(db, effects.sightings)
     return before
@@ -262,11 +262,10 @@ _COIN_COLUMNS: Final = ("txid", "vout", "account_id", "branch", "index", "amount
 _DEPOSIT_COLUMNS: Final = (*_COIN_COLUMNS[:6], "invoice", *_DEPOSIT, *rates.COLUMNS)
 _RECEIPTS_COLUMNS: Final = (*_INVOICE, *_RECEIPTS)
 _WRITE: Final = Prepared(
-    reserves.ASSETS.add_cte(
+    double_spend_watch.MINE.add_cte(
         _upsert(coins, _COIN_COLUMNS, "coin"),
         _upsert(deposits, _DEPOSIT_COLUMNS, "deposit"),
         _update_receipts(),
-        double_spend_watch.MINE.cte("written_watch"),
     )
 )
 

@@ -60,8 +60,7 @@ _KEYS: Final = ("txid", "vout")
 _CHANGED_COINS: Final = sa.tuple_(coins.c.txid, coins.c.vout).in_(sa.select(bulk.unnested(coins, _KEYS)))
 _CHANGED_TRANSACTIONS: Final = transactions.c.id == sa.any_(sa.bindparam("transactions", type_=bulk.BIGINTS))
 _ASSETS: Final = unspent(_CHANGED_COINS) + in_transit(_CHANGED_TRANSACTIONS)
-ASSETS: Final = sa.select(_ASSETS)
-"""The sum of the rows that `parameters` names."""
+_SUM: Final = Prepared(sa.select(_ASSETS))
 # The join alone finds the postings, by their entries; the FILTER looks at accounts and assets afterwards.
 # In a WHERE, PostgreSQL would take those for rare values and read all postings, while it has counted none.
 _POSTED: Final = bulk.unnested(postings, ("entry_id",))
@@ -86,18 +85,22 @@ _ADD: Final = Prepared(
 )
 
 
-def parameters(effects: BlockEffects) -> dict[str, object]:
-    """Name the rows that `effects` changes."""
+async def assets(db: Db, effects: BlockEffects) -> int:
+    """Return the sum of the rows that `effects` changes, as they are now."""
+    return int(await bulk.fetch_value(db, _SUM, _rows(effects)) or 0)
+
+
+def _rows(effects: BlockEffects) -> dict[str, object]:
     ids = [transaction.id for transaction in effects.transactions.changed]
     return {**bulk.columns(_KEYS, sorted(effects.changed)), "transactions": ids}
 
 
 async def add_change(db: Db, effects: BlockEffects, entry_ids: Sequence[int], before: int) -> ReserveChange:
-    """Add up what the written entries and rows have changed, from ASSETS `before` they were written; return it.
+    """Add up what the written entries and rows have changed, from the assets `before` they were written; return it.
 
     Liabilities are what customers and clawback own; what lies in cold storage counts against it.
     """
-    rows = {**parameters(effects), "input_entry_id": list(entry_ids), "before": before}
+    rows = {**_rows(effects), "input_entry_id": list(entry_ids), "before": before}
     [sums] = await bulk.fetch_values(db, _ADD, rows)
     return ReserveChange(*map(int, sums))
 

@@ -38,6 +38,10 @@ AGAINST = {
     "WITH a AS MATERIALIZED (SELECT $1::text AS b) INSERT INTO assets SELECT b, name, 0 FROM a, assets": "of a table",
     "INSERT INTO assets SELECT a, 'x', 0 FROM unnest($1::text[]) AS a "
     "ON CONFLICT (code) DO UPDATE SET name = $2": "a parameter in ON CONFLICT",
+    "WITH a AS (UPDATE assets SET name = $1) SELECT name FROM assets": "two statements",
+    "WITH a AS (DELETE FROM assets WHERE name = $1 RETURNING code), b AS (SELECT name FROM assets) "
+    "SELECT code, name FROM a, b": "two statements",
+    "WITH a AS (INSERT INTO assets VALUES ('x', 'x', 0)) UPDATE assets SET name = $1": "two statements",
     "SELECT pg_current_xact_id()": "pg_current_xact_id",
     "SELECT pg_snapshot_xmin($1::text::pg_snapshot)": "pg_snapshot_xmin",
     "SELECT txid_current()": "txid_current",
@@ -64,6 +68,8 @@ WITHIN = (
     "WITH a AS (SELECT name FROM assets) INSERT INTO assets SELECT a.name || $1, b.name, 0 FROM a, a AS b",
     "INSERT INTO assets SELECT name || $1, 'x', 0 FROM assets UNION ALL SELECT 'x', 'x', 0",
     "INSERT INTO assets VALUES ($1, $2, $3)",
+    "WITH a AS (DELETE FROM assets WHERE code IN (SELECT code FROM assets LIMIT 1) RETURNING name) SELECT name FROM a",
+    "WITH a AS (SELECT code FROM assets) UPDATE assets SET name = $1 FROM a WHERE a.code = assets.code",
     "SELECT clock_timestamp(), CASE WHEN id > 0 THEN now() END FROM accounts",
     "SET LOCAL lock_timeout = 100",
     "ALTER TABLE assets SET (fillfactor = 80, autovacuum_enabled = on)",
