@@ -44,6 +44,8 @@ Lost connections, conflicts, shortage, locks, shutdown, time-outs.
 _INTERNAL_ERROR: Final = "XX000"
 _LOST_SERVER: Final = ("failure on connection", "server closed the connection", "SSL SYSCALL error")
 """Words of a distributed engine's internal errors that say that one of its servers has died."""
+KEPT: Final = 5
+"""Of so many connections none is closed: opening one takes the database as long as a bulk, and it has no plans yet."""
 READERS: Final = 4
 """Connections for reading alone that an engine has beside: one process asks no more of them at once."""
 _POOLED: Final = "kennel_pooled"
@@ -64,13 +66,14 @@ def open_engine(
     command_seconds: float | None = COMMAND_SECONDS,
     statements: int = STATEMENTS,
 ) -> AsyncEngine:
-    """Connect lazily to `url`, with at most so many connections, half of which stay open, and `readers` beside.
+    """Connect lazily to `url`, with at most so many connections, and `readers` beside. Half stay open, or all of KEPT.
 
     With `pooler="transaction"` PgBouncer may stand between. A server that has not answered for
     `command_seconds` is given up: TimeoutError, and no connection that was open then is used again. None is
     for commands, whose statements may take long. Each connection keeps the plans of so many `statements`.
     """
     parsed, pooled = database_url.parse(url), pooler == "transaction"
+    kept = max(-(-connections // 2), min(connections, KEPT))
     host, port = parsed.hosts[0] if parsed.hosts else (None, None)
     connect = opener(parsed, pooled=pooled, command_seconds=command_seconds, statements=statements)
     arguments: dict[str, Any] = {"async_creator_fn": connect}
@@ -78,8 +81,8 @@ def open_engine(
         arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
     engine = create_async_engine(
         sa.URL.create("postgresql+asyncpg", parsed.user, parsed.password, host, port, parsed.database),
-        pool_size=-(-connections // 2),
-        max_overflow=connections // 2,
+        pool_size=kept,
+        max_overflow=connections - kept,
         pool_timeout=10,
         connect_args=arguments,
         execution_options={_POOLED: pooled, _OPENER: connect, _READERS: readers, _OBSERVERS: []},

@@ -1,6 +1,7 @@
-"""What a connection is good for after the end of a transaction has failed, and what it is when it ends unexpectedly."""
+"""Which connections stay open, what one is good for after a transaction's end has failed, and what it is when it ends."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -111,3 +112,21 @@ async def test_a_server_that_says_good_bye_while_sqlalchemy_prepares_a_connectio
         await ask(engine)
 
     assert is_outage(raised.value)
+
+
+async def sessions(engine: AsyncEngine, count: int) -> set[int]:
+    async with AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(engine.connect()) for _ in range(count)]
+        return {await db.scalar(sa.text("SELECT pg_backend_pid()")) for db in opened}
+
+
+@pytest.mark.parametrize(("connections", "kept"), [(2, 2), (5, 5), (7, 5), (12, 6)])
+async def test_of_few_connections_none_is_closed_and_half_of_many(
+    database: str, connections: int, kept: int
+) -> None:
+    engine = open_engine(database, connections=connections)
+
+    before, after = await sessions(engine, connections), await sessions(engine, connections)
+
+    assert (len(before), len(before & after)) == (connections, kept)
+    await engine.dispose()
