@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from app.errors import OperatorError
@@ -18,6 +19,8 @@ _LAST: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits +
 """The last character of an id that is a text, by cell: a character of base64url for each of MOST cells."""
 
 assert len(_LAST) == MOST  # noqa: S101  limits that depend on each other say so
+_NAMES: Final = 10_000
+"""Names whose cells are remembered: a bulk of transfers asks for those of its accounts several times."""
 
 
 class WrongCells(OperatorError):
@@ -80,8 +83,7 @@ class CellMap:
 
     def of_account(self, foreign_id: str) -> int:
         """Return the cell of an account that was opened under this name."""
-        digest = hashlib.sha256(foreign_id.encode(errors="replace")).digest()
-        return int.from_bytes(digest, "big") % self.cells
+        return _of_name(foreign_id, self.cells)
 
     def of_number(self, number: int) -> int:
         """Return the cell that gave this number out: to an account, an entry, a payment, an event."""
@@ -93,3 +95,9 @@ class CellMap:
             return 0
         cell = _LAST.find(text[-1:]) if text else -1
         return cell if 0 <= cell < self.cells else None
+
+
+@lru_cache(maxsize=_NAMES)
+def _of_name(foreign_id: str, cells: int) -> int:
+    digest = hashlib.sha256(foreign_id.encode(errors="replace")).digest()
+    return int.from_bytes(digest, "big") % cells

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Self, TypeVar
 from fastapi import Depends, Request
 
 from app.api.cells import giving
+from app.api.cells.account_cells import AccountCells
 from app.api.cells.addresses import CellAddresses
 from app.api.cells.crossing_lane import CrossingLane, NotBetweenCells, OverCells, divided
 from app.api.cells.event_signal import EventSignal
@@ -47,6 +48,7 @@ class Cells:
         self.over_cells = over_cells
         self.cell_map = CellMap(len(contexts))
         self.renamed = RenamedAccounts(contexts[0].queries, contexts[0].reads)
+        self._accounts = AccountCells(self.cell_map, self.renamed)
         self._addresses = CellAddresses([context.queries for context in contexts], contexts[0].network)
         self._finders: Mapping[str, Callable[[str], Awaitable[int]]] = {
             "foreign_id": self.cell_of_account,
@@ -133,10 +135,7 @@ class Cells:
 
     async def cell_of_account(self, foreign_id: str) -> int:
         """Return the number of an account's cell, also where there is none of this name yet."""
-        if self.only is not None:
-            return 0
-        renamed = await self.renamed.cell_of(foreign_id)
-        return self.cell_map.of_account(foreign_id) if renamed is None else renamed
+        return await self._accounts.of(foreign_id)
 
     async def cell_of_address(self, address: str) -> int:
         """Return the number of an address's cell; for what is no address of ours that of some cell, which will say so."""
@@ -212,7 +211,7 @@ class Cells:
         """
         if self.only is not None:
             return await self.only.commits.submit_all(command, submitted)
-        places = [await self.cells_of(names(each.request)) for each in submitted]
+        places = await self._accounts.of_each([names(each.request) for each in submitted], self.platform)
 
         async def attempt(chosen: Sequence[int]) -> Sequence[Result[Resource] | Exception]:
             return await self._submit_all(command, [(submitted[n], places[n]) for n in chosen])
@@ -268,11 +267,11 @@ class Cells:
 
         The platform's account is in all cells, so it goes with the others.
         """
-        others = [name for name in names if name != self.platform]
-        if first is None and not others:
-            others = [self.platform]
-        known = () if first is None else (first,)
-        return tuple(dict.fromkeys([*known, *[await self.cell_of_account(name) for name in others]]))
+        if first is None:
+            [cells] = await self._accounts.of_each([names or [self.platform]], self.platform)
+            return cells
+        others = [await self.cell_of_account(name) for name in names if name != self.platform]
+        return tuple(dict.fromkeys([first, *others]))
 
     async def _of_path(self, path: Mapping[str, str]) -> int:
         if self.only is not None:

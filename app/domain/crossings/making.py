@@ -88,16 +88,17 @@ async def load_parties(
     names: dict[tuple[int, ...], set[str]] = {}
     for order, cells in named:
         names.setdefault(cells, set()).update(_names(order))
-    known = await parties.find(crossing, [(name, cells) for cells, those in names.items() for name in those])
-    db = await enter(crossing, min(cell for cells in names for cell in cells))
-    assets = await ledger.assets_by_code(db, {order.asset for order, _ in named})
-    owners: dict[tuple[int, ...], dict[str | None, Owner]] = {
-        cells: {ISSUER: TREASURY_OWNER} for cells in names
-    }
-    for (name, cells), owner in known.items():
-        owners[cells][name] = owner
-    sides = {cells: Parties(those, assets) for cells, those in owners.items()}
+    known = await parties.find_among(crossing, names)
+    # All cells have the same assets: they are read in the one that was entered last.
+    assets = await ledger.assets_by_code(crossing.db, {order.asset for order, _ in named})
+    sides = {cells: Parties(_with_issuer(owners), assets) for cells, owners in known.items()}
     return [sides[cells] for _, cells in named]
+
+
+def _with_issuer(owners: dict[str, Owner]) -> dict[str | None, Owner]:
+    named: dict[str | None, Owner] = {ISSUER: TREASURY_OWNER}
+    named.update(owners)
+    return named
 
 
 async def write_transfers(

@@ -1,6 +1,6 @@
 """Who the names and numbers are that a crossing is about, each looked up in its cell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -11,8 +11,10 @@ from app.domain import accounts
 from app.domain.crossings.crossing import Crossing, enter
 from app.domain.owner import Owner
 
-Sought = tuple[str, tuple[int, ...]]
-"""A foreign_id, and the cells of the request that names it, the first one its home."""
+Cells = tuple[int, ...]
+"""The cells of a request, the first one its home."""
+Sought = tuple[str, Cells]
+"""A foreign_id, and the cells of the request that names it."""
 
 _BY_NUMBER: Final = sa.select(
     *(account_rows.c[name] for name in ("id", "foreign_id", "address")),
@@ -21,44 +23,72 @@ _BY_NUMBER: Final = sa.select(
 
 
 async def find(crossing: Crossing, sought: Iterable[Sought]) -> dict[Sought, Owner]:
-    """Return the accounts that there are: of each name those of one cell, and the platform's at home.
+    """Return the accounts that there are, as `find_among` finds them."""
+    names: dict[Cells, set[str]] = {}
+    for name, cells in sought:
+        names.setdefault(cells, set()).add(name)
+    owners = await find_among(crossing, names)
+    return {(name, cells): owner for cells, those in owners.items() for name, owner in those.items()}
+
+
+async def find_among(
+    crossing: Crossing, names: Mapping[Cells, Collection[str]]
+) -> dict[Cells, dict[str, Owner]]:
+    """Return the accounts that there are of these names, each in one of the cells beside it, and the platform's at home.
 
     A name is looked up where new accounts of the name lie, and if it is not there, for it was renamed, in the other cells.
     """
-    likely = {each: _likely(crossing, each) for each in sought}
-    platforms = {installation.platform for installation in crossing.installations}
+    likely = {cells: _likely(crossing, cells, those) for cells, those in names.items()}
     owners = await _look_up(crossing, likely)
+    platforms = {installation.platform for installation in crossing.installations}
     others = {
-        each: [cell for cell in each[1] if cell not in cells]
-        for each, cells in likely.items()
-        if each not in owners and each[0] not in platforms
+        cells: _others(cells, those, owners[cells].keys() | platforms) for cells, those in likely.items()
     }
-    return owners | await _look_up(crossing, {each: cells for each, cells in others.items() if cells})
+    if any(others.values()):
+        for cells, those in (await _look_up(crossing, others)).items():
+            owners[cells] |= those
+    return owners
 
 
-def _likely(crossing: Crossing, sought: Sought) -> Sequence[int]:
-    """Return the cells in which a name is looked up first."""
-    name, cells = sought
-    if name == crossing.installations[cells[0]].platform:
-        return cells[:1]
-    usual = crossing.map.of_account(name)
-    return [usual] if usual in cells else cells
+def _likely(crossing: Crossing, cells: Cells, names: Iterable[str]) -> dict[str, Cells]:
+    """Return the cells in which each name is looked up first."""
+    usual = {name: crossing.map.of_account(name) for name in names}
+    first = {name: (cell,) if cell in cells else cells for name, cell in usual.items()}
+    platform = crossing.installations[cells[0]].platform
+    return first | {platform: cells[:1]} if platform in first else first
 
 
-async def _look_up(crossing: Crossing, cells_of: Mapping[Sought, Sequence[int]]) -> dict[Sought, Owner]:
+def _others(cells: Cells, likely: Mapping[str, Cells], known: Container[str]) -> dict[str, Cells]:
+    """Return the other cells of the names that are not `known` yet."""
+    others = {
+        name: tuple(cell for cell in cells if cell not in first)
+        for name, first in likely.items()
+        if name not in known
+    }
+    return {name: rest for name, rest in others.items() if rest}
+
+
+async def _look_up(
+    crossing: Crossing, sought: Mapping[Cells, Mapping[str, Cells]]
+) -> dict[Cells, dict[str, Owner]]:
+    """Return the owners of the names that are in any of the cells beside them."""
     names: dict[int, set[str]] = {}
-    for (name, _), cells in cells_of.items():
-        for cell in cells:
-            names.setdefault(cell, set()).add(name)
-    known: dict[tuple[int, str], Owner] = {}
-    for cell in sorted(names):
-        owners = await accounts.owners(await enter(crossing, cell), sorted(names[cell]))
-        known |= {(cell, name): owner for name, owner in owners.items()}
+    for those in sought.values():
+        for name, cells in those.items():
+            for cell in cells:
+                names.setdefault(cell, set()).add(name)
+    owners = {
+        cell: await accounts.owners(await enter(crossing, cell), sorted(names[cell]))
+        for cell in sorted(names)
+    }
     return {
-        sought: known[cell, sought[0]]
-        for sought, cells in cells_of.items()
-        for cell in cells
-        if (cell, sought[0]) in known
+        each: {
+            name: owner
+            for name, cells in those.items()
+            for cell in cells
+            if (owner := owners[cell].get(name))
+        }
+        for each, those in sought.items()
     }
 
 

@@ -143,11 +143,12 @@ def _sorted(
 
 def split(crossing: Crossing, whole: Whole) -> Split:
     """Return the halves of an entry; one that stays in its cell has itself alone."""
+    cells = [_cell(crossing, line, whole.home) for line in whole.entry.postings]
+    if len(set(cells)) == 1:
+        return Split(whole, {cells[0]: whole.entry})
     own: dict[int, list[Posting]] = {}
-    for line in whole.entry.postings:
-        own.setdefault(_cell(crossing, line, whole.home), []).append(line)
-    if len(own) == 1:
-        return Split(whole, dict.fromkeys(own, whole.entry))
+    for cell, line in zip(cells, whole.entry.postings, strict=True):
+        own.setdefault(cell, []).append(line)
     return Split(
         whole,
         {cell: replace(whole.entry, postings=(*lines, *_clearing(lines))) for cell, lines in own.items()},
@@ -187,10 +188,12 @@ class _Opened:
     def number(self, crossing: Crossing, decided: Decided, each: Split) -> Halved:
         """Give each half its number and all the same time; the number at home is that of the whole."""
         assert self.time is not None  # noqa: S101  some cell was opened
-        home, numbers = each.whole.home, {cell: next(self.numbers[cell]) for cell in each.halves}
-        posted = Posted(*decided, numbers[home], self.time)
-        if len(numbers) == 1:
+        home = each.whole.home
+        if len(each.halves) == 1:
+            posted = Posted(*decided, next(self.numbers[home]), self.time)
             return Halved(posted, {home: posted})
+        numbers = {cell: next(self.numbers[cell]) for cell in each.halves}
+        posted = Posted(*decided, numbers[home], self.time)
         lines: dict[int, list[AppliedPosting]] = {cell: [] for cell in numbers}
         for line in decided.lines:
             lines[_cell(crossing, line.posting, home)].append(line)
