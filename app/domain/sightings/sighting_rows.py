@@ -72,9 +72,9 @@ async def end(db: Db, ended: Sequence[Sighting]) -> None:
 
 
 async def delete(db: Db, mined: Sequence[Sighting]) -> None:
-    """Delete sightings that are locked: they are deposits now."""
-    await bulk.execute(db, _DELETE, bulk.arrays([_key(sighting) for sighting in mined]))
-    await _unwatch(db, {sighting.outpoint.txid for sighting in mined})
+    """Delete all sightings of transactions, which are locked: they are deposits now. Nothing watches what these spend."""
+    txids = {sighting.outpoint.txid for sighting in mined}
+    await bulk.execute(db, _DELETE, {"txids": list(txids)})
 
 
 async def forget(db: Db, limit: int = FORGOTTEN) -> None:
@@ -161,9 +161,10 @@ _END: Final = Prepared(
     .values(state=_ENDED.c.state, ended=STATEMENT_NOW)
     .where(*(sightings.c[name] == _ENDED.c[name] for name in _KEY))
 )
-_DELETED: Final = bulk.unnested(sightings, _KEY)
 _DELETE: Final = Prepared(
-    sa.delete(sightings).where(*(sightings.c[name] == _DELETED.c[name] for name in _KEY))
+    sa.delete(sighted_inputs)
+    .where(sighted_inputs.c.spent_by == sa.any_(_TXIDS))
+    .add_cte(sa.delete(sightings).where(sightings.c.txid == sa.any_(_TXIDS)).cte("deleted"))
 )
 _OLD: Final = (
     sa.select(*(sightings.c[name] for name in _KEY))
