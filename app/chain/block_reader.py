@@ -13,6 +13,8 @@ from app.money import Koinu
 
 ENOUGH_BYTES: Final = 8_000_000
 """Of blocks in one fetch: then no more are asked for. Parsed they take up to ten times as much."""
+FEW_BYTES: Final = 20_000
+"""Are parsed in a millisecond; a thread may wait longer for its turn while other tasks run."""
 
 
 class UnreadableBlock(Exception):
@@ -54,7 +56,14 @@ async def fetch(node: Node, first: int, count: int, hashes: Sequence[bytes] | No
     except NodeError:
         await check_pruned(node, first)
         raise
-    return await asyncio.to_thread(parse_all, list(enumerate(hashes, first))[: len(raws)], raws)
+    return await parse(list(enumerate(hashes, first))[: len(raws)], raws)
+
+
+async def parse(numbered: Sequence[tuple[int, bytes]], raws: Sequence[bytes]) -> list[Block]:
+    """Parse blocks, each with its height and its hash: in a thread, where it takes longer than to wait for one."""
+    if sum(map(len, raws)) <= FEW_BYTES:
+        return parse_all(numbered, raws)
+    return await asyncio.to_thread(parse_all, numbered, raws)
 
 
 async def check_pruned(node: Node, first: int) -> None:

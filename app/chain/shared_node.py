@@ -59,7 +59,7 @@ class SharedBlocks:
 
     async def _read(self, keys: Sequence[tuple[int, bytes]]) -> Mapping[tuple[int, bytes], tuple[Block, int]]:
         raws = await self._node.blocks([block_hash for _, block_hash in keys])
-        blocks = await asyncio.to_thread(block_reader.parse_all, keys, raws)
+        blocks = await block_reader.parse(keys, raws)
         return {key: (block, len(raw)) for key, block, raw in zip(keys, blocks, raws, strict=True)}
 
 

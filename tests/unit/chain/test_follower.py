@@ -44,11 +44,13 @@ class FaultyNode(Node):
     damage: Callable[[bytes], bytes] | None = None
     lacks_hashes: bool = False
     gate: asyncio.Event | None = None
+    hashes_asked: int = 0
 
     async def block_hash(self, height: int) -> bytes | None:
         return None if self.lacks_hashes and height else await super().block_hash(height)
 
     async def hashes(self, first: int, count: int) -> list[bytes]:
+        self.hashes_asked += 1
         if self.gate is not None and first > 1:
             await self.gate.wait()
         return [] if self.lacks_hashes and first else await super().hashes(first, count)
@@ -663,3 +665,18 @@ async def test_every_coin_is_found_at_the_node_while_its_tip_is_ours(
     assert (await coins_finding()).detail.endswith(":7 is not at the node")
     await net.mine(1)
     assert (await coins_finding()).checked == 0
+
+
+async def test_a_block_that_comes_by_itself_is_asked_for_by_the_hash_that_the_node_has_named(
+    net: Net, follower: Follower
+) -> None:
+    await net.mine(1)
+    net.node.hashes_asked = 0
+
+    await settle(follower)
+    asked_for_one = net.node.hashes_asked
+    await net.mine(2)
+    await settle(follower)
+
+    assert (asked_for_one, await net.at_the_nodes_tip()) == (0, True)
+    assert net.node.hashes_asked > 0
