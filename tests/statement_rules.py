@@ -86,18 +86,18 @@ def copies(query: Node, catalogue: Catalogue) -> Iterator[str]:
 
 
 def snapshots(query: Node, catalogue: Catalogue) -> Iterator[str]:
-    """The engine carries out what WITH writes first; the rest of the statement may see it or not."""
+    """The engine carries out the parts of WITH one after the other: what follows one that writes may see that or not."""
     parts = [part for part in query.part("cteList", subqueries=False) if part.tag == "COMMONTABLEEXPR"]
     queries = [query, *(part.fields["ctequery"][0] for part in parts)]
     for number, writing in enumerate(queries[1:], 1):
         others = [
             node
             for other, reading in enumerate(queries)
-            if other != number
+            if not 0 < other <= number
             for node in reading.all(without=() if other else ("cteList",))
         ]
         if (written := _written(writing, catalogue)) and written in map(catalogue.relation, others):
-            yield f"{written} is written in WITH, and read beside that: two statements"
+            yield f"{written} is written in WITH, and read after that: two statements"
 
 
 def _written(query: Node, catalogue: Catalogue) -> str:
