@@ -5,8 +5,6 @@ from typing import Final
 
 from app.config import values
 from app.config.settings import Settings
-from app.domain import dogecoin
-from app.domain.cold import BadTarget, Target
 
 TOKEN_CHARACTERS: Final = 16
 """The fewest of a token that others can try to guess."""
@@ -82,6 +80,9 @@ def _cold_storage(settings: Settings) -> Iterator[str]:
         yield "KENNEL_HOT_CEILING is set but KENNEL_COLD_ADDRESS is not."
     if settings.cold_address is None:
         return
+    from app.domain import dogecoin
+    from app.domain.cold import BadTarget, Target  # it knows payments, which most commands do not need
+
     if not settings.hot_ceiling:
         yield "KENNEL_COLD_ADDRESS is set but KENNEL_HOT_CEILING is not."
     try:

@@ -76,6 +76,7 @@ def test_a_command_of_the_database_loads_nothing_that_serves(database: str, tmp_
 
     assert {"sqlalchemy", "rich"} <= loaded
     assert OF_THE_SERVER & loaded == set()
+    assert not {name for name in loaded if name.startswith(("app.api", "app.chain", "app.domain.payments"))}
 
 
 def test_no_command_but_a_report_loads_a_server() -> None:
