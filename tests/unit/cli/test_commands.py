@@ -28,6 +28,12 @@ for words in sys.argv[1:]:
     group.main([*words.split(), "--help"], "kennel", standalone_mode=False)
 print(*sys.modules)
 """
+FROZEN: Final = """
+import atexit, gc
+atexit.register(lambda: print(len(gc.get_objects())))
+from app.__main__ import main
+main()
+"""
 LINES: Final = frozenset(["app.cli", "app.cli.commands", "app.cli.groups"])
 WORK: Final = """
 import app.cli.backup, app.cli.books.audit, app.cli.books.export, app.cli.books.verify, app.cli.cells, app.cli.keys
@@ -81,6 +87,14 @@ def test_a_command_of_the_database_loads_nothing_that_serves(database: str, tmp_
 
 def test_no_command_but_a_report_loads_a_server() -> None:
     assert OF_THE_SERVER & modules(WORK) == {"cryptography"}
+
+
+def test_a_command_ends_without_a_last_look_for_garbage() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FROZEN, "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert int(ended.stdout.splitlines()[-1]) < 100
 
 
 def test_the_lines_name_the_limits_and_words_of_the_rules() -> None:
