@@ -88,24 +88,26 @@ def copies(query: Node, catalogue: Catalogue) -> Iterator[str]:
 def snapshots(query: Node, catalogue: Catalogue) -> Iterator[str]:
     """The engine carries out the parts of WITH one after the other: what follows one that writes may see that or not."""
     parts = [part for part in query.part("cteList", subqueries=False) if part.tag == "COMMONTABLEEXPR"]
-    queries = [query, *(part.fields["ctequery"][0] for part in parts)]
-    for number, writing in enumerate(queries[1:], 1):
-        others = [
-            node
-            for other, reading in enumerate(queries)
-            if not 0 < other <= number
-            for node in reading.all(without=() if other else ("cteList",))
-        ]
-        if (written := _written(writing, catalogue)) and written in map(catalogue.relation, others):
+    queries = [*(part.fields["ctequery"][0] for part in parts), query]
+    for number, writing in enumerate(queries[:-1]):
+        written = catalogue.relation(target) if (target := _target(writing)) else ""
+        after = {name for reading in queries[number + 1 :] for name in _read(reading, catalogue)}
+        if written and written in after:
             yield f"{written} is written in WITH, and read after that: two statements"
 
 
-def _written(query: Node, catalogue: Catalogue) -> str:
-    """Return the table that a query changes; "" for none."""
-    if query.fields["commandType"] == [SELECT]:
-        return ""
+def _target(query: Node) -> Node | None:
+    """Return what a query changes; None where it only reads."""
+    if not (number := query.number("resultRelation")):
+        return None
     entries = [node for node in query.part("rtable", subqueries=False) if node.tag == "RANGETBLENTRY"]
-    return catalogue.relation(entries[query.number("resultRelation") - 1])
+    return entries[number - 1]
+
+
+def _read(query: Node, catalogue: Catalogue) -> set[str]:
+    """Return the tables that a query reads, but for what it changes, and what its own WITH reads."""
+    target = _target(query)
+    return {catalogue.relation(node) for node in query.all(without=("cteList",)) if node is not target}
 
 
 def servers(query: Node, catalogue: Catalogue) -> Iterator[str]:

@@ -67,13 +67,17 @@ class _Taker(BaseHTTPRequestHandler):
         if len(body) < length:  # its sender has died meanwhile
             self.close_connection = True
             return
+        post = Post({name.lower(): value for name, value in self.headers.items()}, body)
         if self.server.status == 200:
-            self.server.posts.append(
-                Post({name.lower(): value for name, value in self.headers.items()}, body)
-            )
+            self.server.posts.append(post)
         self.send_response(self.server.status)
         self.send_header("content-length", "0")
-        self.end_headers()
+        try:
+            self.end_headers()
+        except OSError:  # the receiver went down meanwhile: its sender hears no answer, and sends it again
+            self.close_connection = True
+            with suppress(ValueError):
+                self.server.posts.remove(post)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""

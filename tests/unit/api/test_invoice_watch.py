@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api import application, context, invoice_watch
@@ -19,6 +18,7 @@ from app.runtime.loop import Loop, ProcessHealth
 from app.workers.roles import DATABASE_TROUBLE
 from tests import scenario
 from tests.scenario import Chain, doge
+from tests.statements import hear_all
 
 UNKNOWN = "n2fsmg1BUQmgjYcEnXtTQmzWRbvQWLSRLb"
 
@@ -207,7 +207,7 @@ async def test_many_who_wait_are_read_in_one_statement_and_nothing_is_asked_whil
 ) -> None:
     watch, statements = kennel.invoice_watch, list[str]()
     await Chain(engine).start()
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
+    hear_all(engine, statements.append)
 
     await watch.step()
     unasked = list(statements)

@@ -41,7 +41,6 @@ AGAINST = {
     "WITH a AS (UPDATE assets SET name = $1) SELECT name FROM assets": "two statements",
     "WITH a AS (DELETE FROM assets WHERE name = $1 RETURNING code), b AS (SELECT name FROM assets) "
     "SELECT code, name FROM a, b": "two statements",
-    "WITH a AS (INSERT INTO assets VALUES ('x', 'x', 0)) UPDATE assets SET name = $1": "two statements",
     "SELECT pg_current_xact_id()": "pg_current_xact_id",
     "SELECT pg_snapshot_xmin($1::text::pg_snapshot)": "pg_snapshot_xmin",
     "SELECT txid_current()": "txid_current",
@@ -70,6 +69,7 @@ WITHIN = (
     "INSERT INTO assets VALUES ($1, $2, $3)",
     "WITH a AS (DELETE FROM assets WHERE code IN (SELECT code FROM assets LIMIT 1) RETURNING name) SELECT name FROM a",
     "WITH a AS (SELECT code FROM assets) UPDATE assets SET name = $1 FROM a WHERE a.code = assets.code",
+    "WITH a AS (UPDATE assets SET name = $1 WHERE code = 'a') UPDATE assets SET name = $1 WHERE code = 'b'",
     "SELECT clock_timestamp(), CASE WHEN id > 0 THEN now() END FROM accounts",
     "SET LOCAL lock_timeout = 100",
     "ALTER TABLE assets SET (fillfactor = 80, autovacuum_enabled = on)",
