@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -89,6 +89,7 @@ def open_engine(
         hide_parameters=True,  # an error that prints them would print secrets
     )
     sa.event.listen(engine.sync_engine, "handle_error", _invalidate_dead)
+    sa.event.listen(engine.sync_engine, "checkout", _leave_closed)
     return engine
 
 
@@ -163,6 +164,15 @@ def _invalidate_dead(context: sa.engine.ExceptionContext) -> None:
     )
     if broken or sqlstate(error) == READ_ONLY:
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
+
+
+def _leave_closed(connection: Any, *_: Any) -> None:
+    """Hand out no connection that the server has closed meanwhile, nor any as old: SQLAlchemy opens a new one instead.
+
+    Else the first request after a restart of the database would be refused, in each cell, however much later it comes.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 class _SerializationFailure(Exception):

@@ -61,7 +61,7 @@ class Readers:
         async with asyncio.timeout(WAIT_SECONDS):
             await self._turns.acquire()
         try:
-            reader = self._idle.pop() if self._idle else await self._open()
+            reader = self._waiting() or await self._open()
             generation = self._generation
             try:
                 yield reader
@@ -76,6 +76,12 @@ class Readers:
         idle, self._idle = self._idle, []
         for reader in idle:
             reader.connection.terminate()
+
+    def _waiting(self) -> Reader | None:
+        """Return one that waits for work; none of them where the database has closed the first meanwhile."""
+        if self._idle and self._idle[-1].connection.is_closed():
+            self.forget()
+        return self._idle.pop() if self._idle else None
 
     async def _open(self) -> Reader:
         try:

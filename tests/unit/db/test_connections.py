@@ -1,5 +1,6 @@
 """Which connections stay open, what one is good for after a transaction's end has failed, and what it is when it ends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import database_url, is_outage
+from app.db import Prepared, database_url, is_outage, readers
 from app.db.connections import opener
 from app.db.engine import open_engine
 from tests import proxy
@@ -130,3 +131,34 @@ async def test_of_few_connections_none_is_closed_and_half_of_many(
 
     assert (len(before), len(before & after)) == (connections, kept)
     await engine.dispose()
+
+
+END = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+PID = Prepared(sa.select(sa.func.pg_backend_pid().label("pid")))
+
+
+async def test_after_the_database_has_closed_connections_whoever_comes_next_gets_new_ones(
+    engine: AsyncEngine, database: str
+) -> None:
+    reading, closed = readers(engine, 2), [asyncio.Event() for _ in range(4)]
+    async with (
+        engine.connect() as one,
+        engine.connect() as two,
+        reading.reader() as three,
+        reading.reader() as four,
+    ):
+        drivers: list[Any] = [(await db.get_raw_connection()).driver_connection for db in (one, two)]
+        drivers += [three.connection, four.connection]
+    for driver, event in zip(drivers, closed, strict=True):
+        driver.add_termination_listener(lambda _, event=event: event.set())
+
+    pids = [driver.get_server_pid() for driver in drivers]
+    other = open_engine(database)
+    async with other.connect() as db:
+        await db.execute(END, {"pids": pids})
+    await other.dispose()
+    await asyncio.gather(*(event.wait() for event in closed))
+
+    async with engine.connect() as db, reading.reader() as reader:
+        [by_reader] = await reader.fetch_all(PID)
+        assert {await db.scalar(PID.statement), by_reader["pid"]}.isdisjoint(pids)
