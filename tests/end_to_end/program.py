@@ -27,6 +27,7 @@ STOP_SECONDS = 30
 DEADLINE_SECONDS = 20
 COMMAND_SECONDS = 90
 PROBE_SECONDS = 0.02
+STARTED = b"Kennel runs"
 
 Found = TypeVar("Found")
 
@@ -291,10 +292,14 @@ class Program(Process):
         return int(self.settings.get("KENNEL_CELLS", "1"))
 
     def start(self) -> Self:
-        """Start it on its home, new or not, and return when both listeners answer."""
+        """Start it on its home, new or not, and return when both listeners answer, and all its processes run."""
+        before = self.output.stat().st_size if self.output.exists() else 0
         self.spawn()
         self.answers(
-            lambda: all(client.get("/health").status_code == 200 for client in (self.admin, self.public))
+            lambda: (
+                all(client.get("/health").status_code == 200 for client in (self.admin, self.public))
+                and ("KENNEL_WORKERS" not in self.settings or STARTED in self.output.read_bytes()[before:])
+            )
         )
         return self
 

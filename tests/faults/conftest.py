@@ -1,6 +1,7 @@
 """Programs and nodes that may be killed: each test has its own database, unless it is PostgreSQL that dies."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import AsyncExitStack
@@ -19,6 +20,8 @@ PARTS: Final = 10
 """Connections of a process for each cell, and for what concerns several."""
 FAILED: Final = pytest.StashKey[bool]()
 CELLS: Final = 4
+USUAL_CELLS: Final = int(os.environ.get("FAULT_CELLS", "1"))
+"""With FAULT_CELLS=4 the tests run with four cells that have one otherwise."""
 ALSO_DIVIDED: Final = pytest.mark.parametrize(
     "cell_count", [1, CELLS], ids=["one-cell", "four-cells"], indirect=True, scope="module"
 )
@@ -57,7 +60,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="module")
 def cell_count(request: pytest.FixtureRequest) -> int:
     """How many cells the programs of a module have: see ALSO_DIVIDED."""
-    cells: int = getattr(request, "param", 1)
+    cells: int = getattr(request, "param", USUAL_CELLS)
     return cells
 
 

@@ -7,28 +7,29 @@ import pytest
 from tests import postgres_pair
 from tests.end_to_end.program import Devnet, Program, running, until
 from tests.end_to_end.shop import Shop, answered, order
-from tests.faults.conftest import Said
-from tests.faults.traffic import Traffic, assert_nothing_lost_and_nothing_twice
+from tests.faults.conftest import ALSO_DIVIDED, Said, divided
+from tests.faults.traffic import among_givers, assert_nothing_lost_and_nothing_twice
 from tests.postgres_pair import Pair
 
-FAILOVERS = 2
+pytestmark = ALSO_DIVIDED
 RECOVERY_SECONDS = 60
 MERCHANT_KEY = {"Idempotency-Key": "the payment that is lost"}
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory, cell_count: int) -> Iterator[Pair]:
     """Two servers, in sync before each test but the last."""
-    with postgres_pair.running(tmp_path_factory.mktemp("servers")) as pair:
+    with postgres_pair.running(tmp_path_factory.mktemp(f"servers-{cell_count}")) as pair:
         yield pair
 
 
 @pytest.fixture(scope="module")
 def failed_over(
-    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, pair: Pair
+    tmp_path_factory: pytest.TempPathFactory, node_alone: Devnet, pair: Pair, cell_count: int
 ) -> Iterator[Program]:
     """A program that knows both."""
     settings = {
+        **divided(cell_count, 3),
         "KENNEL_DATABASE_URL": pair.url(),
         "KENNEL_WORKERS": "2",
         "KENNEL_PAY_WAIT_SECONDS": "1",
@@ -56,15 +57,14 @@ def sells(program: Program, shop: Shop) -> bool:
 def test_under_load_nothing_that_was_answered_is_lost_and_nobody_starts_the_program_again(
     program: Program, pair: Pair
 ) -> None:
-    traffic = Traffic(program, [Shop(program, f"shop-{number}").open() for number in range(3)])
+    traffic = among_givers(program)
 
-    for _ in range(FAILOVERS):
-        with traffic.flowing():
-            traffic.wait_for_sales()
-            pair.fail_over()
-            until(lambda: serves(program), RECOVERY_SECONDS)
-        traffic.ask_again()
-        pair.follow()
+    with traffic.flowing():
+        traffic.wait_for_sales()
+        pair.fail_over()
+        until(lambda: serves(program), RECOVERY_SECONDS)
+    traffic.ask_again()
+    pair.follow()
 
     assert program.runs
     assert "starts again" not in program.output.read_text()

@@ -15,7 +15,7 @@ import pytest
 from tests.end_to_end.program import Devnet, Program, free_ports, running, until
 from tests.end_to_end.shop import Shop, order
 from tests.exposition import figures
-from tests.faults.conftest import Said
+from tests.faults.conftest import Said, divided
 
 CLIENTS = 8
 FROZEN_SECONDS = 1.5
@@ -25,8 +25,11 @@ GRACE_SECONDS = 10
 
 
 @pytest.fixture
-def program(tmp_path: Path, node_alone: Devnet, module_database: str, said: Said) -> Iterator[Program]:
+def program(
+    tmp_path: Path, node_alone: Devnet, module_database: str, said: Said, cell_count: int
+) -> Iterator[Program]:
     settings = {
+        **divided(cell_count, 3),
         "KENNEL_DATABASE_URL": module_database,
         "KENNEL_WORKERS": "2",
         "KENNEL_METRICS_BIND": f"127.0.0.1:{free_ports(1)[0]}",

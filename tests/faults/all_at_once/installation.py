@@ -14,7 +14,7 @@ from typing import Final, Self
 import httpx
 
 from tests import postgres_pair
-from tests.end_to_end.program import ROOT, Devnet, Program, devnet, free_ports, until
+from tests.end_to_end.program import ROOT, STARTED, Devnet, Program, devnet, free_ports, until
 from tests.end_to_end.receivers import Audience, listening
 from tests.faults.conftest import Said, divided
 from tests.postgres_pair import Pair
@@ -24,7 +24,6 @@ WORKERS: Final = 2
 ANSWER_SECONDS: Final = 5
 CALM_SECONDS: Final = 60
 """How long an answer may take when all is whole again, on a machine that has other work too."""
-STARTED: Final = b"Kennel runs"
 UP_SECONDS: Final = 240
 """While it starts its database may die again, and again."""
 

@@ -15,7 +15,7 @@ import pytest
 from tests.end_to_end.program import Devnet, Program, devnet, free_ports, running, until
 from tests.end_to_end.receivers import Audience, Broker, Receiver, Subscriber, listening
 from tests.end_to_end.shop import Shop, answered
-from tests.faults.conftest import Said
+from tests.faults.conftest import Said, divided
 from tests.postgres_pair import Server
 
 AWAY_SECONDS: Final = int(os.environ.get("KENNEL_AWAY_SECONDS", "0")) or 3
@@ -54,9 +54,12 @@ def audience(folder: Path) -> Iterator[Audience]:
 
 
 @pytest.fixture(scope="module")
-def patient(folder: Path, database: Server, node: Devnet, audience: Audience) -> Iterator[Program]:
+def patient(
+    folder: Path, database: Server, node: Devnet, audience: Audience, cell_count: int
+) -> Iterator[Program]:
     """A program of two workers that runs through all of it."""
     settings = {
+        **divided(cell_count, 3),
         "KENNEL_DATABASE_URL": f"postgresql://kennel@127.0.0.1:{database.port}/kennel",
         "KENNEL_WORKERS": "2",
         **node.settings,
