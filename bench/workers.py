@@ -19,10 +19,7 @@ from bench.transfers import Bank
 WORKERS: Final = (1, 2, 4)
 ACCOUNTS: Final = 100_000
 FEW: Final = 1_000
-"""Among so few accounts the batches of two workers nearly always have one in common, and one waits for the other's commit.
-
-That is measured too, but whoever needs two workers has more accounts.
-"""
+"""Among so few accounts the transactions of two workers nearly always have one in common, and one waits for the other's commit."""
 ROUNDS: Final = 3
 SECONDS: Final = 1.5
 GOAL: Final = 1.6
