@@ -5,7 +5,7 @@ A half has the postings of its cell, and one of clearing for what they lack; all
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -39,9 +39,10 @@ class Whole(NamedTuple):
 
 
 class Split(NamedTuple):
-    """An entry, and its halves by cell."""
+    """An entry, the cell of each of its postings, and its halves by cell."""
 
     whole: Whole
+    cells: Sequence[int]
     halves: Mapping[int, Entry]
 
 
@@ -76,7 +77,7 @@ async def decide(crossing: Crossing, wholes: Sequence[Whole]) -> tuple[list[Outc
     for each in splits:
         decided = opened.journal.decide(each.whole.entry)
         if isinstance(decided, Decided):
-            halved.append(opened.number(crossing, decided, each))
+            halved.append(opened.number(decided, each))
             outcomes.append(halved[-1].whole)
         else:
             outcomes.append(decided)
@@ -98,7 +99,7 @@ async def decide_together(
         if isinstance(outcome, Failed):
             outcomes.append(outcome)
             continue
-        numbered = [opened.number(crossing, *pair) for pair in zip(outcome, group, strict=True)]
+        numbered = [opened.number(*pair) for pair in zip(outcome, group, strict=True)]
         halved += numbered
         outcomes.append([each.whole for each in numbered])
     return outcomes, Pending(halved, opened.rows)
@@ -135,37 +136,36 @@ def _sorted(
     crossing: Crossing, events: Iterable[Sequence[OutboxEvent]], events_of: dict[int, list[OutboxEvent]]
 ) -> Iterator[None]:
     """Put the events into `events_of`, by the cell of their account; one step for each sequence of them."""
+    cell_of = crossing.map.of_number
     for part in events:
         for event in part:
-            events_of.setdefault(crossing.cell_of(event.account_id), []).append(event)
+            events_of.setdefault(cell_of(event.account_id), []).append(event)
         yield
 
 
 def split(crossing: Crossing, whole: Whole) -> Split:
-    """Return the halves of an entry; one that stays in its cell has itself alone."""
-    cells = [_cell(crossing, line, whole.home) for line in whole.entry.postings]
+    """Return the halves of an entry; one that stays in its cell has itself alone.
+
+    System accounts are in each cell, and the treasury gives where it is asked.
+    """
+    entry, home = whole
+    cell_of = crossing.map.of_number
+    cells = [home if account < 0 else cell_of(account) for account, _, _, _ in entry.postings]
     if len(set(cells)) == 1:
-        return Split(whole, {cells[0]: whole.entry})
+        return Split(whole, cells, {cells[0]: entry})
     own: dict[int, list[Posting]] = {}
-    for cell, line in zip(cells, whole.entry.postings, strict=True):
+    for cell, line in zip(cells, entry.postings, strict=True):
         own.setdefault(cell, []).append(line)
-    return Split(
-        whole,
-        {cell: replace(whole.entry, postings=(*lines, *_clearing(lines))) for cell, lines in own.items()},
-    )
+    halves = {cell: entry.moving((*lines, *_clearing(lines))) for cell, lines in own.items()}
+    return Split(whole, cells, halves)
 
 
-def _cell(crossing: Crossing, line: Posting, home: int) -> int:
-    """Return the cell of a posting; system accounts are in each, and the treasury gives where it is asked."""
-    return home if line.account < 0 else crossing.cell_of(line.account)
-
-
-def _clearing(lines: Sequence[Posting]) -> Iterator[Posting]:
-    """Yield what clearing gives or takes, so that the lines of a cell balance."""
+def _clearing(lines: Sequence[Posting]) -> list[Posting]:
+    """Return what clearing gives or takes, so that the lines of a cell balance."""
     sums: dict[str, int] = {}
     for _, _, amount, asset in lines:
         sums[asset] = sums.get(asset, 0) + amount
-    return (Posting(CLEARING, Bucket.AVAILABLE, -total, asset) for asset, total in sums.items() if total)
+    return [Posting(CLEARING, Bucket.AVAILABLE, -total, asset) for asset, total in sums.items() if total]
 
 
 @dataclass(slots=True)
@@ -185,7 +185,7 @@ class _Opened:
         self.rows[cell], self.numbers[cell] = opened.rows, iter(numbers)
         self.time = max(self.time or opened.time, opened.time)
 
-    def number(self, crossing: Crossing, decided: Decided, each: Split) -> Halved:
+    def number(self, decided: Decided, each: Split) -> Halved:
         """Give each half its number and all the same time; the number at home is that of the whole."""
         assert self.time is not None  # noqa: S101  some cell was opened
         home = each.whole.home
@@ -195,8 +195,8 @@ class _Opened:
         numbers = {cell: next(self.numbers[cell]) for cell in each.halves}
         posted = Posted(*decided, numbers[home], self.time)
         lines: dict[int, list[AppliedPosting]] = {cell: [] for cell in numbers}
-        for line in decided.lines:
-            lines[_cell(crossing, line.posting, home)].append(line)
+        for cell, line in zip(each.cells, decided.lines, strict=True):
+            lines[cell].append(line)
         return Halved(
             posted,
             {
@@ -208,7 +208,7 @@ class _Opened:
 
 def _with_clearing(lines: Sequence[AppliedPosting], half: Entry) -> tuple[AppliedPosting, ...]:
     """Return the lines of a half: after those of its accounts those of clearing."""
-    return (*lines, *(AppliedPosting(line, _NO_BALANCE) for line in half.postings[len(lines) :]))
+    return (*lines, *[AppliedPosting(line, _NO_BALANCE) for line in half.postings[len(lines) :]])
 
 
 _NO_BALANCE: Final = Balance()
