@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import typer
 
 from app.chain import recovery
 from app.cli import commands, groups
+from app.cli.books import report
 from app.domain import access, payments
 from app.domain.reports import REPORTS
 
@@ -87,6 +89,11 @@ def test_a_command_of_the_database_loads_nothing_that_serves(database: str, tmp_
 
 def test_no_command_but_a_report_loads_a_server() -> None:
     assert OF_THE_SERVER & modules(WORK) == {"cryptography"}
+
+
+def test_a_report_by_a_word_that_there_is_not_is_refused_in_a_sentence() -> None:
+    with pytest.raises(SystemExit, match="kennel: A report is not divided by 'shop'; it takes from, to"):
+        report.report("ledger", ["shop=1"], rows=False)
 
 
 def test_a_command_ends_without_a_last_look_for_garbage() -> None:
