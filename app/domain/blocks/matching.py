@@ -1,4 +1,4 @@
-"""Matching: one look, without locks, at what of ours a batch of blocks concerns. Only what there is gets locked then."""
+"""Matching: a look, without locks, at what of ours a batch of blocks concerns. Only what there is gets locked then."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,21 +55,21 @@ async def find(db: Db, network: Network, blocks: Sequence[Block], heights: Heigh
     SQL matches the scripts, and no cached set: it sees every address that was committed before its payment.
     """
     scripts = {output.script for block in blocks for output in block.outputs}
+    ours = {"input_script": [script for script in scripts if len(script) == P2PKH_BYTES]}
     spends = [spend for block in blocks for spend in block.spends]
     parameters = {
-        "input_script": [script for script in scripts if len(script) == P2PKH_BYTES],
         "input_spender": list({by for _, by in spends}),
         "tip": heights.tip,
         "conflict_final": heights.tip - heights.confirmations + 1,
         "final": heights.final,
     }
     outpoints = bulk.columns(("txid", "vout"), [outpoint for outpoint, _ in spends])
-    return _match(network, await bulk.fetch_all(db, _LOOK, parameters | outpoints))
+    paid = await bulk.fetch_all(db, _PAID, ours)
+    [row] = await bulk.fetch_all(db, _LOOK, parameters | outpoints)
+    return _match(network, paid, row)
 
 
-def _match(network: Network, rows: Sequence[Row]) -> Match:
-    """Read the rows: one for each address, or one without; what is not an address's is the same in all."""
-    first, paid = rows[0], [row for row in rows if row["script"] is not None]
+def _match(network: Network, paid: Sequence[Row], first: Row) -> Match:
     standing = frozenset(first["standing"])
     return Match(
         {bytes(row["script"]): own_address(network, row) for row in paid if row["purpose"] != ELSEWHERE},
@@ -108,11 +108,10 @@ _FLAGS: Final = {
     "is_valued": rates.IS_VALUED,
 }
 _SCRIPTS: Final = bulk.unnested(addresses, ("script",))
-_PAID: Final = (
+_PAID: Final = Prepared(
     sa.select(addresses, accounts.c.foreign_id, accounts.c.address.label("account_address"))
     .join(_SCRIPTS, _SCRIPTS.c.script == addresses.c.script)
     .outerjoin(accounts, accounts.c.id == addresses.c.account_id)
-    .subquery("paid")
 )
 _SPENT: Final = sightings.SPENT.subquery("spent")
 _SEEN_TOGETHER: Final = sa.select(
@@ -131,6 +130,6 @@ _LOOK: Final = Prepared(
         _ids(_CONCERNED.c.may_fall).label("falling"),
         *_SEEN_TOGETHER.c,
         *(flag.label(name) for name, flag in _FLAGS.items()),
-        *_PAID.c,
-    ).select_from(_SEEN_TOGETHER.outerjoin(_PAID, sa.true()))
+    ).select_from(_SEEN_TOGETHER)
 )
+"""One row, whatever there is: beside the addresses its lists would be sent again with each of them."""
