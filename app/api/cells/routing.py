@@ -268,7 +268,7 @@ class Cells:
         The platform's account is in all cells, so it goes with the others.
         """
         if first is None:
-            [cells] = await self._accounts.of_each([names or [self.platform]], self.platform)
+            [cells] = await self._accounts.of_each([names], self.platform)
             return cells
         others = [await self.cell_of_account(name) for name in names if name != self.platform]
         return tuple(dict.fromkeys([first, *others]))

@@ -12,11 +12,8 @@ from app.domain import rates, sightings
 from app.domain.blocks import double_spend_watch, own_transaction_rows
 from app.domain.blocks.block_effects import Block
 from app.domain.blocks.deposits import OwnAddress
-from app.domain.dogecoin import Network, Outpoint
+from app.domain.dogecoin import P2PKH_BYTES, Network, Outpoint
 from app.domain.owner import Owner
-
-P2PKH_BYTES: Final = 25
-"""All our addresses are of this kind; no other script can be one of ours."""
 
 
 @dataclass(frozen=True, slots=True)

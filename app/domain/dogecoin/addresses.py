@@ -1,5 +1,7 @@
 """Addresses and the output scripts they stand for."""
 
+from typing import Final
+
 from app.domain.dogecoin import base58, networks
 from app.domain.dogecoin.networks import Network
 
@@ -10,6 +12,10 @@ _OTHER_COINS = {0: "Bitcoin", 5: "Bitcoin", 48: "Litecoin", 50: "Litecoin"}
 
 class BadAddress(ValueError):
     """The text is no address that can be paid on this network; the message is a sentence that says why."""
+
+
+P2PKH_BYTES: Final = 25
+"""How long the scripts of `p2pkh` are. All our addresses are of this kind; no other script can be one of ours."""
 
 
 def p2pkh(key_hash: bytes) -> bytes:

@@ -8,13 +8,10 @@ import sqlalchemy as sa
 from app.db import Db, Prepared, Row, bulk
 from app.db.tables import accounts, addresses, deposits, invoices, sighted_inputs, sightings
 from app.domain import dogecoin
-from app.domain.dogecoin import Network, Outpoint
+from app.domain.dogecoin import P2PKH_BYTES, Network, Outpoint
 from app.domain.invoices import Invoice
 from app.domain.owner import Owner
 from app.domain.sightings.sighting import Sighting, WaitingOutput, WaitingTransaction
-
-P2PKH_BYTES: Final = 25
-"""All our addresses are of this kind; no other script can be one of ours."""
 
 _SEEN: Final = Prepared(
     sa.select(sightings.c.txid).where(sightings.c.state == bulk.constant("seen")).distinct()
